@@ -1,0 +1,94 @@
+package v1alpha1
+
+// Condition types of a ConsumerGroup. Ready, Reconciling and Stalled mean what
+// kstatus means by them: the last two are absent when they are false.
+const (
+	// ConditionReady: every slot runs the revision of the present template,
+	// consumes, and nothing is under way. Also of a KafkaCluster: it answers.
+	ConditionReady = "Ready"
+	// ConditionReconciling: a rollout, a scaling or a repair is under way.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled: nothing will happen until a person changes something.
+	ConditionStalled = "Stalled"
+	// ConditionAvailable: at least slots less rollout.maxUnavailable consume.
+	ConditionAvailable = "Available"
+	// ConditionSettled: the group is Stable, each partition has an owner and
+	// each active slot is a member. Unknown without a fresh reading.
+	ConditionSettled = "Settled"
+	// ConditionLagHealthy: commits move wherever there is lag. Unknown without
+	// a fresh reading.
+	ConditionLagHealthy = "LagHealthy"
+	// ConditionScalingActive: lag decides how many slots there are. False when
+	// it cannot; absent without spec.scaling.
+	ConditionScalingActive = "ScalingActive"
+)
+
+// Reasons of conditions, and of the events of the same name.
+const (
+	// ReasonRunning: Ready is True.
+	ReasonRunning = "Running"
+	// ReasonStarting: Ready is False, slots have not consumed yet.
+	ReasonStarting = "Starting"
+	// ReasonScaling: Reconciling, slots are added or removed.
+	ReasonScaling = "Scaling"
+	// ReasonRollingOut: Reconciling, slots are handed to the update revision.
+	ReasonRollingOut = "RollingOut"
+	// ReasonRollingBack: Reconciling, slots are handed back.
+	ReasonRollingBack = "RollingBack"
+	// ReasonRepairing: Reconciling, a lost or broken slot is refilled.
+	ReasonRepairing = "Repairing"
+	// ReasonDeleting: Reconciling, the object is being deleted.
+	ReasonDeleting = "Deleting"
+	// ReasonRolledBack: Stalled and not Ready, the gate failed and the slots run
+	// the revision before. Change the template to go on.
+	ReasonRolledBack = "RolledBack"
+	// ReasonRolloutPaused: Stalled and not Ready, the gate failed and
+	// rollout.onFailure is Pause.
+	ReasonRolloutPaused = "RolloutPaused"
+	// ReasonPaused: Ready says so while spec.paused holds work back.
+	ReasonPaused = "Paused"
+
+	// ReasonInvalidTemplate: Stalled, the API server or Kohort refuses the pod.
+	ReasonInvalidTemplate = "InvalidTemplate"
+	// ReasonClusterNotFound: Stalled, no such KafkaCluster.
+	ReasonClusterNotFound = "KafkaClusterNotFound"
+	// ReasonGroupNotAllowed: Stalled, the KafkaCluster does not allow the id.
+	ReasonGroupNotAllowed = "GroupNotAllowed"
+	// ReasonGroupTaken: Stalled, an older ConsumerGroup runs the same group.
+	ReasonGroupTaken = "GroupTaken"
+	// ReasonPodsNotStarting: Ready is False, pods do not get warm or crash.
+	ReasonPodsNotStarting = "PodsNotStarting"
+	// ReasonPodNotEnding: Ready is False, a pod ignores its end.
+	ReasonPodNotEnding = "PodNotEnding"
+
+	// ReasonUnknownTopic: Settled is False, the broker has no such topic.
+	ReasonUnknownTopic = "UnknownTopic"
+	// ReasonSettled: Settled is True.
+	ReasonSettled = "Settled"
+	// ReasonNotSettled: Settled is False; the message names what is missing.
+	ReasonNotSettled = "NotSettled"
+	// ReasonNoReading: Unknown, there is no fresh reading of the group.
+	ReasonNoReading = "NoReading"
+	// ReasonCommitsMove: LagHealthy is True.
+	ReasonCommitsMove = "CommitsMove"
+	// ReasonCommitsStand: LagHealthy is False, lag and no commit.
+	ReasonCommitsStand = "CommitsStand"
+	// ReasonEnough: Available is True.
+	ReasonEnough = "EnoughSlots"
+	// ReasonTooFew: Available is False.
+	ReasonTooFew = "TooFewSlots"
+	// ReasonLagDecides: ScalingActive is True.
+	ReasonLagDecides = "LagDecides"
+	// ReasonIdleSlots: more fixed replicas than can own a partition.
+	ReasonIdleSlots = "IdleSlots"
+
+	// ReasonConnected: a KafkaCluster is Ready.
+	ReasonConnected = "Connected"
+	// ReasonUnreachable: a KafkaCluster is not Ready, no broker answers.
+	ReasonUnreachable = "Unreachable"
+	// ReasonRefused: a KafkaCluster is not Ready, it refuses the credentials.
+	ReasonRefused = "AuthenticationFailed"
+	// ReasonSecretInvalid: a KafkaCluster is not Ready, a Secret is missing or
+	// lacks a key.
+	ReasonSecretInvalid = "SecretInvalid"
+)

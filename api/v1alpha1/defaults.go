@@ -1,0 +1,68 @@
+package v1alpha1
+
+import "time"
+
+// GroupID is the group.id of the consumers.
+func (g *ConsumerGroup) GroupID() string {
+	if g.Spec.GroupID != "" {
+		return g.Spec.GroupID
+	}
+	return g.Name
+}
+
+// StartReplicas is how many slots to start with.
+func (s *ConsumerGroupSpec) StartReplicas() int32 {
+	n := valueOr(s.Replicas, 1)
+	if s.Scaling != nil {
+		n = min(max(n, s.Scaling.Min()), s.Scaling.MaxReplicas)
+	}
+	return n
+}
+
+// Min is the least number of slots.
+func (s *Scaling) Min() int32 { return valueOr(s.MinReplicas, 1) }
+
+// UpWindow is how long a greater need must last.
+func (b ScalingBehavior) UpWindow() time.Duration {
+	return seconds(valueOr(b.ScaleUp.StabilizationWindowSeconds, 0))
+}
+
+// DownWindow is how long a lesser need must last.
+func (b ScalingBehavior) DownWindow() time.Duration {
+	return seconds(valueOr(b.ScaleDown.StabilizationWindowSeconds, 300))
+}
+
+// EffectiveAssignor is the assignor, or its default.
+func (m Membership) EffectiveAssignor() Assignor {
+	if m.Assignor == "" {
+		return AssignorRange
+	}
+	return m.Assignor
+}
+
+// Session is the consumers' session timeout.
+func (m Membership) Session() time.Duration { return seconds(valueOr(m.SessionTimeout.MinSeconds, 45)) }
+
+// Heartbeat is the consumers' heartbeat interval.
+func (m Membership) Heartbeat() time.Duration { return seconds(valueOr(m.HeartbeatSeconds, 3)) }
+
+// Budget is how many slots may be in handover at once.
+func (r Rollout) Budget() int { return int(valueOr(r.MaxUnavailable, 1)) }
+
+// SettledFor is how long the gate must hold.
+func (g Gate) SettledFor() time.Duration { return seconds(valueOr(g.SettledSeconds, 20)) }
+
+// Deadline is how long a rollout may go without progress.
+func (r Rollout) Deadline() time.Duration { return seconds(valueOr(r.ProgressDeadlineSeconds, 600)) }
+
+// Pauses says whether a failed gate leaves everything as it stands.
+func (r Rollout) Pauses() bool { return r.OnFailure == OnFailurePause }
+
+func valueOr(p *int32, def int32) int32 {
+	if p == nil {
+		return def
+	}
+	return *p
+}
+
+func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }

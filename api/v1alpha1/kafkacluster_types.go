@@ -1,0 +1,121 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// KafkaCluster is a connection to a Kafka cluster, shared by the
+// ConsumerGroups of its namespace.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=kfc
+// +kubebuilder:printcolumn:name="READY",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="BROKERS",type=integer,JSONPath=`.status.brokers`
+// +kubebuilder:printcolumn:name="CLUSTER ID",type=string,priority=1,JSONPath=`.status.clusterId`
+// +kubebuilder:printcolumn:name="MESSAGE",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="AGE",type=date,JSONPath=`.metadata.creationTimestamp`
+type KafkaCluster struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec says how to reach the cluster.
+	Spec KafkaClusterSpec `json:"spec"`
+	// status says what was found there.
+	// +optional
+	Status KafkaClusterStatus `json:"status,omitzero"`
+}
+
+// KafkaClusterList is a list of KafkaClusters.
+//
+// +kubebuilder:object:root=true
+type KafkaClusterList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []KafkaCluster `json:"items"`
+}
+
+// KafkaClusterSpec says how to reach a Kafka cluster.
+type KafkaClusterSpec struct {
+	// bootstrapServers are the first brokers to ask, each as host:port. The
+	// pods of the groups get the same list.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=300
+	// +kubebuilder:validation:items:Pattern=`^.+:[0-9]{1,5}$`
+	// +listType=set
+	BootstrapServers []string `json:"bootstrapServers"`
+	// tls encrypts the operator's connections. Default: plain text.
+	// +optional
+	TLS *KafkaTLS `json:"tls,omitempty"`
+	// sasl authenticates the operator's connections. Default: none. Credentials
+	// are never handed to the pods: the template brings its own.
+	// +optional
+	SASL *KafkaSASL `json:"sasl,omitempty"`
+	// allowedGroups limits which group ids a ConsumerGroup may name through
+	// this connection; a "*" at the end matches any ending. Default: all.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=255
+	// +listType=set
+	AllowedGroups []string `json:"allowedGroups,omitempty"`
+}
+
+// KafkaTLS says how connections are encrypted. An empty one trusts the
+// system's certificate authorities.
+type KafkaTLS struct {
+	// ca names the key of a Secret that holds the PEM certificates to trust.
+	// Default: the system's.
+	// +optional
+	CA *SecretKey `json:"ca,omitempty"`
+	// clientCertificate names a Secret of type kubernetes.io/tls (keys tls.crt
+	// and tls.key) that the operator shows to the brokers. Default: none.
+	// +optional
+	ClientCertificate *SecretName `json:"clientCertificate,omitempty"`
+}
+
+// KafkaSASL says who the operator is to the brokers.
+type KafkaSASL struct {
+	// mechanism is how the password is shown to the broker.
+	// +kubebuilder:validation:Enum=PLAIN;SCRAM-SHA-256;SCRAM-SHA-512
+	Mechanism string `json:"mechanism"`
+	// credentials names a Secret with the keys username and password. A changed
+	// Secret is followed without a restart.
+	Credentials SecretName `json:"credentials"`
+}
+
+// SecretName names a Secret of the same namespace.
+type SecretName struct {
+	// name of the Secret.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// SecretKey names one key of a Secret of the same namespace.
+type SecretKey struct {
+	// name of the Secret.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// key within the Secret. Default: ca.crt.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Key string `json:"key,omitempty"`
+}
+
+// KafkaClusterStatus says what was found at the other end.
+type KafkaClusterStatus struct {
+	// observedGeneration is the generation of the spec that this status is about.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// conditions: Ready says whether the operator reaches the cluster.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// clusterId is the cluster's own id.
+	// +optional
+	ClusterID string `json:"clusterId,omitempty"`
+	// brokers is how many brokers are there.
+	// +optional
+	Brokers int32 `json:"brokers,omitempty"`
+}

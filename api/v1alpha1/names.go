@@ -1,0 +1,52 @@
+package v1alpha1
+
+// Labels of the pods that Kohort makes.
+const (
+	// LabelGroup names the ConsumerGroup.
+	LabelGroup = "kohort.dev/group"
+	// LabelSlot is the slot's ordinal, in decimal.
+	LabelSlot = "kohort.dev/slot"
+	// LabelRevision is the revision that the pod was made from.
+	LabelRevision = "kohort.dev/revision"
+)
+
+// Annotations of the pods that Kohort makes.
+const (
+	// AnnotationActivate lets a warm pod start its consumer. Its value must be
+	// the pod's own UID: a copied manifest activates nothing.
+	AnnotationActivate = "kohort.dev/activate"
+	// AnnotationInstanceID is the slot's group.instance.id.
+	AnnotationInstanceID = "kohort.dev/instance-id"
+	// AnnotationConsumer names the container that consumes.
+	AnnotationConsumer = "kohort.dev/consumer"
+)
+
+// Prefix is what all of Kohort's labels and annotations begin with. A user's
+// template cannot set them.
+const Prefix = "kohort.dev/"
+
+// Finalizer keeps a ConsumerGroup until its pods have ended and its ids are
+// removed from the group.
+const Finalizer = "kohort.dev/members"
+
+// Names of the containers that Kohort puts into a pod, in their order. A
+// template must not use a name that begins with ContainerPrefix.
+const (
+	ContainerPrefix = "kohort-"
+	// ContainerInstall copies the launcher into the pod's volume.
+	ContainerInstall = "kohort-install"
+	// ContainerCheckPrefix begins the name of the init containers that prove,
+	// one per user container, that its image is on the node.
+	ContainerCheckPrefix = "kohort-check-"
+	// ContainerGate is the native sidecar that waits for the activation.
+	ContainerGate = "kohort-gate"
+)
+
+// Variables that Kohort sets in the consumer's container with the preset Env.
+const (
+	EnvBootstrapServers  = "KAFKA_BOOTSTRAP_SERVERS"
+	EnvGroupID           = "KAFKA_GROUP_ID"
+	EnvGroupInstanceID   = "KAFKA_GROUP_INSTANCE_ID"
+	EnvSessionTimeoutMS  = "KAFKA_SESSION_TIMEOUT_MS"
+	EnvHeartbeatInterval = "KAFKA_HEARTBEAT_INTERVAL_MS"
+)

@@ -1,0 +1,62 @@
+// Package lag holds what was read about a consumer group and what follows from
+// it: who owns what, how far behind it is, whether it is settled and moves.
+//
+// Everything here is pure: readings go in, values come out, time is an
+// argument. Unknown is a value of its own (an absent number, an error text) and
+// never zero.
+package lag
+
+import "time"
+
+// The states of a group as the broker names them (ConsumerGroupState).
+const (
+	StateStable              = "Stable"
+	StatePreparingRebalance  = "PreparingRebalance"
+	StateCompletingRebalance = "CompletingRebalance"
+	StateEmpty               = "Empty"
+	StateDead                = "Dead"
+)
+
+// TopicPartition names a partition.
+type TopicPartition struct {
+	Topic     string
+	Partition int32
+}
+
+// Reading is what was read about one group in one tick. Whatever could not be
+// read is missing or carries an error; a Reading with Err set says nothing else.
+type Reading struct {
+	// At is when the first request of the tick was sent: everything in the
+	// reading was true at this time or later.
+	At time.Time
+	// Err says why there is no reading, in one line. Empty if there is one.
+	Err string
+	// State of the group; StateDead for a group that the broker does not know.
+	State string
+	// Members by instance id, then member id. Assignments are known only while
+	// the group is Stable.
+	Members []Member
+	// Partitions of all topics of the group that exist, by topic and number.
+	Partitions []Partition
+	// MissingTopics are topics of the group that the broker does not know, sorted.
+	MissingTopics []string
+}
+
+// Member is one member of the group as the broker lists it.
+type Member struct {
+	InstanceID string // empty: a dynamic member
+	MemberID   string
+	ClientID   string
+	Assigned   []TopicPartition // by topic and number
+}
+
+// Partition is what was read about one partition.
+type Partition struct {
+	TopicPartition
+	// Err says why the numbers are unknown. Empty: they are known.
+	Err string
+	// Committed is the group's committed offset; nil: none was ever committed.
+	Committed *int64
+	// Start and End of the log. Start may be from an earlier tick.
+	Start, End int64
+}

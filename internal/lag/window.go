@@ -1,0 +1,203 @@
+package lag
+
+import (
+	"fmt"
+	"time"
+)
+
+// FreshFor is how long a reading can be acted on.
+const FreshFor = 15 * time.Second
+
+// Window is the readings of one group, oldest first.
+type Window []Reading
+
+// Newest is the last reading if it says something and is young enough to act
+// on; otherwise nil, and why there is none.
+func (w Window) Newest(now time.Time) (*Reading, string) {
+	if len(w) == 0 {
+		return nil, "the group has not been read yet"
+	}
+	last := &w[len(w)-1]
+	if last.Err != "" {
+		return nil, last.Err
+	}
+	if age := now.Sub(last.At); age > FreshFor {
+		return nil, fmt.Sprintf("the last reading of the group is %d s old", int(age.Seconds()))
+	}
+	return last, ""
+}
+
+// Since is the part of the window that was read after a time.
+func (w Window) Since(t time.Time) Window {
+	for i := range w {
+		if w[i].At.After(t) {
+			return w[i:]
+		}
+	}
+	return nil
+}
+
+// Span is the time from the first to the last reading.
+func (w Window) Span() time.Duration {
+	if len(w) == 0 {
+		return 0
+	}
+	return w[len(w)-1].At.Sub(w[0].At)
+}
+
+// Tail is the readings at the end of the window, back to the first one for which
+// the predicate fails.
+func (w Window) Tail(holds func(*Reading) bool) Window {
+	for i := len(w) - 1; i >= 0; i-- {
+		if !holds(&w[i]) {
+			return w[i+1:]
+		}
+	}
+	return w
+}
+
+// Flow is what happened to some partitions over a window.
+type Flow struct {
+	Produced int64 // records appended
+	Consumed int64 // records committed
+	Lag      int64 // records not yet committed, at the end
+}
+
+// Flow sums what happened to the partitions between the first and the last
+// reading. It is unknown (false) if one of them was not read at both ends.
+func (w Window) Flow(partitions []TopicPartition) (Flow, bool) {
+	if len(w) < 2 {
+		return Flow{}, false
+	}
+	first, last := w[0].byPartition(), w[len(w)-1].byPartition()
+	var sum Flow
+	for _, tp := range partitions {
+		a, b := first[tp], last[tp]
+		behindA, okA := a.Lag()
+		behindB, okB := b.Lag()
+		if !okA || !okB {
+			return Flow{}, false
+		}
+		produced := max(0, b.End-a.End)
+		sum.Produced += produced
+		sum.Consumed += max(0, behindA+produced-behindB)
+		sum.Lag += behindB
+	}
+	return sum, true
+}
+
+// Standing is the first of the partitions that had lag at the beginning of the
+// window and where no commit came since.
+func (w Window) Standing(partitions []TopicPartition) (Partition, bool) {
+	if len(w) == 0 {
+		return Partition{}, false
+	}
+	first, last := w[0].byPartition(), w[len(w)-1].byPartition()
+	for _, tp := range partitions {
+		a, b := first[tp], last[tp]
+		if a.Err != "" || b.Err != "" || a.End <= a.position() {
+			continue
+		}
+		if b.position() == a.position() {
+			return b, true
+		}
+	}
+	return Partition{}, false
+}
+
+// position is where the group stands: its commit, or the log's start if it
+// never committed or its commit was deleted by retention.
+func (p Partition) position() int64 {
+	if p.Committed == nil {
+		return p.Start
+	}
+	return max(*p.Committed, p.Start)
+}
+
+// Lag is how many records wait on the partition. It is unknown where the
+// numbers could not be read, and where records wait and nothing was ever
+// committed: whether they are to be consumed is up to the client's
+// auto.offset.reset.
+func (p Partition) Lag() (int64, bool) {
+	if p.Err != "" || p.Topic == "" {
+		return 0, false
+	}
+	if p.Committed == nil && p.End > p.Start {
+		return 0, false
+	}
+	return max(0, p.End-p.position()), true
+}
+
+// Lag is the group's lag, in sum and on the partition furthest behind. It is
+// unknown if it is for one partition, or if there are no partitions.
+func (r *Reading) Lag() (total, most int64, known bool) {
+	for _, p := range r.Partitions {
+		behind, ok := p.Lag()
+		if !ok {
+			return 0, 0, false
+		}
+		total += behind
+		most = max(most, behind)
+	}
+	return total, most, len(r.Partitions) > 0
+}
+
+// LagOf is the lag over some partitions; unknown if it is for one of them.
+func (r *Reading) LagOf(partitions []TopicPartition) (int64, bool) {
+	all := r.byPartition()
+	var total int64
+	for _, tp := range partitions {
+		behind, ok := all[tp].Lag()
+		if !ok {
+			return 0, false
+		}
+		total += behind
+	}
+	return total, true
+}
+
+// Member is the member with an instance id.
+func (r *Reading) Member(instanceID string) (Member, bool) {
+	for _, m := range r.Members {
+		if m.InstanceID == instanceID {
+			return m, true
+		}
+	}
+	return Member{}, false
+}
+
+// Unowned are the partitions that no member owns, in order.
+func (r *Reading) Unowned() []TopicPartition {
+	owned := map[TopicPartition]bool{}
+	for _, m := range r.Members {
+		for _, tp := range m.Assigned {
+			owned[tp] = true
+		}
+	}
+	var unowned []TopicPartition
+	for _, p := range r.Partitions {
+		if !owned[p.TopicPartition] {
+			unowned = append(unowned, p.TopicPartition)
+		}
+	}
+	return unowned
+}
+
+// PartitionCounts is how many partitions each topic has.
+func (r *Reading) PartitionCounts() map[string]int32 {
+	counts := map[string]int32{}
+	for _, p := range r.Partitions {
+		counts[p.Topic]++
+	}
+	return counts
+}
+
+func (r *Reading) byPartition() map[TopicPartition]Partition {
+	all := make(map[TopicPartition]Partition, len(r.Partitions))
+	for _, p := range r.Partitions {
+		all[p.TopicPartition] = p
+	}
+	return all
+}
+
+func (tp TopicPartition) String() string { return fmt.Sprintf("%s-%d", tp.Topic, tp.Partition) }

@@ -1,0 +1,225 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// advance moves the steps of a rollout: it begins one when the template changed,
+// passes slots through the gate, begins the next, fails, finishes, goes back. It
+// returns what the rollout waits for.
+func advance(v seen, state *v1alpha1.GroupState) string {
+	if state.Size == nil {
+		return ""
+	}
+	if state.Stable == v.Group.Revision {
+		return goBackByWish(v, state)
+	}
+	r := state.Rollout
+	if r == nil || r.To != v.Group.Revision {
+		return begin(v, state)
+	}
+	switch r.Stage {
+	case v1alpha1.RolloutProgressing:
+		return progress(v, state)
+	case v1alpha1.RolloutRollingBack:
+		if waits := goingBack(v, *state); waits != "" {
+			return waits
+		}
+		r.Stage = v1alpha1.RolloutRolledBack
+	}
+	return r.Failure
+}
+
+// goBackByWish: the template is the stable one. A rollout that has changed
+// something is undone, without a gate.
+func goBackByWish(v seen, state *v1alpha1.GroupState) string {
+	if state.Rollout == nil {
+		return ""
+	}
+	waits := goingBack(v, *state)
+	if waits == "" {
+		state.Rollout = nil
+		return ""
+	}
+	state.Rollout.Stage, state.Rollout.Failure = v1alpha1.RolloutRollingBack, ""
+	return waits
+}
+
+// goingBack is what is not on the stable revision yet.
+func goingBack(v seen, state v1alpha1.GroupState) string {
+	left := 0
+	for _, s := range v.inSize(state) {
+		if s.state.Holder == "" || s.state.Revision != state.Stable {
+			left++
+		}
+	}
+	if left == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d slots have yet to go back to revision %s", left, sizeOf(state), state.Stable)
+}
+
+// begin starts a rollout to the revision of the present template. If nothing
+// runs that could be kept, the revision is simply taken.
+func begin(v seen, state *v1alpha1.GroupState) string {
+	if !anyActive(v, *state) {
+		state.Stable, state.Rollout = v.Group.Revision, nil
+		return ""
+	}
+	if v.Group.Paused {
+		return "paused: revision " + v.Group.Revision + " waits"
+	}
+	if leaving := resizeLeaves(*state); leaving != "" {
+		return leaving
+	}
+	if v.reading == nil {
+		return fmt.Sprintf("revision %s waits for a reading of the group: %s", v.Group.Revision, v.unknown)
+	}
+	// A rollout that takes the place of one that is under way is measured by what
+	// was before that one.
+	baseline := baselineOf(v, *state)
+	if r := state.Rollout; r != nil && r.Stage != v1alpha1.RolloutRolledBack {
+		baseline = r.Baseline
+	}
+	now := metav1.NewMicroTime(v.Now)
+	state.Rollout = &v1alpha1.RolloutState{
+		From: state.Stable, To: v.Group.Revision, Stage: v1alpha1.RolloutProgressing,
+		StartedAt: now, ProgressAt: now, Baseline: baseline,
+	}
+	return "the rollout begins"
+}
+
+// resizeLeaves: a rollout waits until the slots of a smaller size have left.
+func resizeLeaves(state v1alpha1.GroupState) string {
+	for _, s := range state.Slots {
+		if s.Ordinal >= sizeOf(state) {
+			return fmt.Sprintf("the rollout waits: slot %d is still leaving the group", s.Ordinal)
+		}
+	}
+	return ""
+}
+
+func anyActive(v seen, state v1alpha1.GroupState) bool {
+	for _, s := range v.inSize(state) {
+		if s.holder.active() || s.lost() {
+			return true
+		}
+	}
+	return false
+}
+
+// progress is one look at a rollout in progress.
+func progress(v seen, state *v1alpha1.GroupState) string {
+	r := state.Rollout
+	if holdClock(v, r) {
+		if v.Group.Paused {
+			return "paused: spec.paused is set"
+		}
+		return "waiting for a reading of the group: " + v.unknown
+	}
+	waits := ""
+	for _, s := range v.inSize(*state) {
+		if !slices.Contains(r.Begun, s.ordinal) || slices.Contains(r.Passed, s.ordinal) {
+			continue
+		}
+		verdict := gate(v, *state, s)
+		switch verdict.result {
+		case pass:
+			r.Passed = insert(r.Passed, s.ordinal)
+			r.ProgressAt = metav1.NewMicroTime(v.Now)
+		case fail:
+			return failed(v, r, verdict.reason)
+		case wait:
+			waits = "waiting for gate: " + verdict.reason
+		}
+	}
+	if len(r.Passed) >= int(sizeOf(*state)) {
+		state.Stable, state.Rollout = r.To, nil
+		return ""
+	}
+	withdraw(v, *state, r)
+	if why := beginSlots(v, *state, r); waits == "" {
+		waits = why
+	}
+	if idle := v.Now.Sub(r.ProgressAt.Time); idle > v.Group.Deadline {
+		return failed(v, r, fmt.Sprintf("no slot came through the gate for %d s: %s", int(idle.Seconds()), waits))
+	}
+	return waits
+}
+
+// holdClock stops the deadline while there is no reading, or a pause.
+func holdClock(v seen, r *v1alpha1.RolloutState) bool {
+	if v.reading == nil || v.Group.Paused {
+		if r.UnknownSince == nil {
+			r.UnknownSince = micro(v.Now)
+		}
+		return true
+	}
+	if r.UnknownSince != nil {
+		r.ProgressAt = metav1.NewMicroTime(r.ProgressAt.Add(v.Now.Sub(r.UnknownSince.Time)))
+		r.UnknownSince = nil
+	}
+	return false
+}
+
+// withdraw takes back what was begun and has not been stopped yet, when a slot
+// that does not consume waits: that one goes first, it has nothing to lose.
+func withdraw(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) {
+	next := queue(v, state)
+	missing := unavailable(v, state)
+	if len(next) == 0 || !missing[next[0].ordinal] {
+		return
+	}
+	for _, s := range v.inSize(state) {
+		untouched := s.holder.consuming() && s.holder.Revision != r.To && !missing[s.ordinal]
+		if i, begun := slices.BinarySearch(r.Begun, s.ordinal); begun && untouched {
+			r.Begun = slices.Delete(slices.Clone(r.Begun), i, i+1)
+		}
+	}
+}
+
+// beginSlots begins the next slots if the group is fit to change.
+func beginSlots(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) string {
+	for _, s := range queue(v, state) {
+		if len(r.Begun)-len(r.Passed) >= v.Group.Budget {
+			return ""
+		}
+		if spare := s.spare(r.To); spare == nil || !spare.Warm {
+			return fmt.Sprintf("waiting for the successor of slot %d to be warm%s", s.ordinal, problemOf(spare))
+		}
+		if why := unfit(v, state, s); why != "" {
+			return fmt.Sprintf("waiting for gate: slot %d is next: %s", s.ordinal, why)
+		}
+		r.Begun = insert(r.Begun, s.ordinal)
+	}
+	return ""
+}
+
+func problemOf(p *Pod) string {
+	if p == nil || p.Problem == "" {
+		return ""
+	}
+	return ": " + p.Problem
+}
+
+func failed(v seen, r *v1alpha1.RolloutState, reason string) string {
+	r.Failure = reason
+	r.Stage = v1alpha1.RolloutRollingBack
+	if v.Group.PauseOnFailure {
+		r.Stage = v1alpha1.RolloutPaused
+	}
+	return reason
+}
+
+func insert(ordinals []int32, o int32) []int32 {
+	i, found := slices.BinarySearch(ordinals, o)
+	if found {
+		return ordinals
+	}
+	return slices.Insert(slices.Clone(ordinals), i, o)
+}

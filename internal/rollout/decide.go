@@ -1,0 +1,197 @@
+package rollout
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/membership"
+)
+
+// pollEvery is when to look again while something waits for time or a reading.
+const pollEvery = time.Second
+
+// Decide says what shall be done next. It is a function of its input alone.
+func Decide(in Input) Decision {
+	state := *in.State.DeepCopy()
+	mend(view(in), &state)
+	v := viewOf(in, state)
+
+	if !in.Group.DeletedAt.IsZero() {
+		return wind(v, state)
+	}
+	why := advance(v, &state)
+	resizing := resize(v, &state)
+	v = viewOf(in, state)
+	proposals := make([]proposal, 0, len(v.slots))
+	for _, s := range v.slots {
+		proposals = append(proposals, propose(s, wantOf(v, state, s)))
+	}
+	actions := permit(v, &state, proposals)
+	return Decision{
+		State:   state,
+		Actions: actions,
+		Report:  reportOf(viewOf(in, state), state, why, resizing),
+		After:   pollEvery,
+	}
+}
+
+// seen is the input with its pods sorted into slots. It does not change.
+type seen struct {
+	Input
+	slots   []slot // each at the index of its ordinal
+	reading *lag.Reading
+	unknown string // why reading is nil
+}
+
+// slot is one slot as it is seen.
+type slot struct {
+	ordinal int32
+	id      string
+	state   v1alpha1.SlotState // Holder is "" if there is none
+	holder  *Pod               // nil: there is none, or it vanished
+	others  []*Pod             // all other pods of the slot, oldest first
+}
+
+func view(in Input) seen { return viewOf(in, in.State) }
+
+// viewOf sorts the pods into the slots of a state.
+func viewOf(in Input, state v1alpha1.GroupState) seen {
+	v := seen{Input: in}
+	v.reading, v.unknown = in.Window.Newest(in.Now)
+
+	v.slots = make([]slot, slotsOf(in, state))
+	for i := range v.slots {
+		v.slots[i].ordinal = int32(i)
+		v.slots[i].id = membership.InstanceID(in.Group.Prefix, int32(i))
+	}
+	for _, s := range state.Slots {
+		v.slots[s.Ordinal].state = s
+	}
+	for i := range in.Pods {
+		p := &in.Pods[i]
+		s := &v.slots[p.Ordinal]
+		if s.state.Holder != "" && p.UID == s.state.Holder {
+			s.holder = p
+		} else {
+			s.others = append(s.others, p)
+		}
+	}
+	for _, s := range v.slots {
+		slices.SortFunc(s.others, func(a, b *Pod) int {
+			return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name))
+		})
+	}
+	return v
+}
+
+// slotsOf is how many slots there is anything to say of.
+func slotsOf(in Input, state v1alpha1.GroupState) int32 {
+	n := max(sizeOf(state), in.Desired)
+	for _, s := range state.Slots {
+		n = max(n, s.Ordinal+1)
+	}
+	for _, p := range in.Pods {
+		n = max(n, p.Ordinal+1)
+	}
+	return n
+}
+
+// lost slots have a holder of which nobody can say whether it still runs.
+func (s slot) lost() bool { return s.state.Holder != "" && s.holder == nil }
+
+// spare is a pod of the slot that waits, or will, to take it over; the warm ones
+// first.
+func (s slot) spare(revision string) *Pod {
+	var found *Pod
+	for _, p := range s.others {
+		if p.spare() && p.Revision == revision && (found == nil || p.Warm && !found.Warm) {
+			found = p
+		}
+	}
+	return found
+}
+
+// joined says whether the slot's holder is a member by this reading: read after
+// it became the holder, and listed under another member id than the one before.
+func (s slot) joined(r *lag.Reading) bool {
+	m, listed := r.Member(s.id)
+	return listed && s.state.Holder != "" && r.At.After(s.state.Since.Time) && m.MemberID != s.state.MemberBefore
+}
+
+// absent slots hold up a rebalance of the group: their id is a member and nobody
+// answers for it.
+func (s slot) absent(r *lag.Reading) bool {
+	_, listed := r.Member(s.id)
+	return listed && !s.holder.consuming()
+}
+
+// inSize are the slots that shall have a holder.
+func (v seen) inSize(state v1alpha1.GroupState) []slot {
+	var in []slot
+	for _, s := range v.slots {
+		if s.ordinal < sizeOf(state) {
+			in = append(in, s)
+		}
+	}
+	return in
+}
+
+func sizeOf(state v1alpha1.GroupState) int32 {
+	if state.Size == nil {
+		return 0
+	}
+	return *state.Size
+}
+
+// slotState is the persisted part of a slot, made if it is not there.
+func slotState(state *v1alpha1.GroupState, ordinal int32) *v1alpha1.SlotState {
+	i := sort.Search(len(state.Slots), func(i int) bool { return state.Slots[i].Ordinal >= ordinal })
+	if i == len(state.Slots) || state.Slots[i].Ordinal != ordinal {
+		state.Slots = append(state.Slots, v1alpha1.SlotState{})
+		copy(state.Slots[i+1:], state.Slots[i:])
+		state.Slots[i] = v1alpha1.SlotState{Ordinal: ordinal}
+	}
+	return &state.Slots[i]
+}
+
+func forget(state *v1alpha1.GroupState, ordinal int32) {
+	for i := range state.Slots {
+		if state.Slots[i].Ordinal == ordinal {
+			state.Slots = append(state.Slots[:i], state.Slots[i+1:]...)
+			return
+		}
+	}
+}
+
+// hold makes a pod the holder of its slot. The pod is activated when that is
+// persisted.
+func hold(v seen, state *v1alpha1.GroupState, s slot, p *Pod) {
+	kept := slotState(state, s.ordinal)
+	kept.Holder, kept.Pod, kept.Revision = p.UID, p.Name, p.Revision
+	kept.Since, kept.LostSince = metav1.NewMicroTime(v.Now), nil
+	kept.MemberBefore = memberBefore(v, s)
+}
+
+// memberBefore is the member id that the broker has for the slot now. While the
+// slot's holder changes there is no other source than the newest reading, fresh
+// or not.
+func memberBefore(v seen, s slot) string {
+	for i := len(v.Window) - 1; i >= 0; i-- {
+		if v.Window[i].Err == "" {
+			m, _ := v.Window[i].Member(s.id)
+			return m.MemberID
+		}
+	}
+	return s.state.MemberBefore
+}
+
+func micro(t time.Time) *metav1.MicroTime {
+	m := metav1.NewMicroTime(t)
+	return &m
+}

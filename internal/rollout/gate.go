@@ -1,0 +1,239 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+const (
+	// judgeFor is the least time over which a slot is judged to be worse than
+	// before: clients commit every 5 s by default (auto.commit.interval.ms), so
+	// less would take the wait for a commit for a standstill.
+	judgeFor = 15 * time.Second
+	// keepsUpMargin: a slot is slower than before if it consumes less than this
+	// part of what it did, in percent of what was produced.
+	keepsUpMargin = 90
+	// crashes of a new pod that are too many, if there were fewer before. The
+	// first may be bad luck.
+	crashes = 2
+)
+
+type result int
+
+const (
+	pass result = iota
+	wait
+	fail
+)
+
+// verdict is what a check says, and why.
+type verdict struct {
+	result result
+	reason string
+}
+
+func waits(format string, args ...any) verdict {
+	return verdict{wait, fmt.Sprintf(format, args...)}
+}
+
+func fails(format string, args ...any) verdict {
+	return verdict{fail, fmt.Sprintf(format, args...)}
+}
+
+// evidence is what the checks of the gate look at: one slot that was begun.
+type evidence struct {
+	v        seen
+	state    v1alpha1.GroupState
+	slot     slot
+	baseline v1alpha1.BaselineSlot
+	joined   lag.Window // the readings at the end for which the holder is a member
+	settled  lag.Window // those of them for which the whole group is settled
+	owned    []lag.TopicPartition
+}
+
+// gate judges a begun slot: the first check that does not pass decides.
+func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
+	if !s.holder.active() || s.holder.Revision != state.Rollout.To {
+		return waits("slot %d has not been taken over yet%s", s.ordinal, problemOf(s.spare(state.Rollout.To)))
+	}
+	e := evidence{v: v, state: state, slot: s, baseline: baselineSlot(state.Rollout.Baseline, s.ordinal)}
+	e.joined = v.Window.Since(s.state.Since.Time).Tail(func(r *lag.Reading) bool {
+		return r.Err == "" && r.State == lag.StateStable && s.joined(r)
+	})
+	e.settled = e.joined.Tail(func(r *lag.Reading) bool { return e.unsettled(r) == "" })
+	if m, ok := v.reading.Member(s.id); ok {
+		e.owned = m.Assigned
+	}
+	for _, check := range []func(evidence) verdict{restarts, standing, slower, settled} {
+		if verdict := check(e); verdict.result != pass {
+			return verdict
+		}
+	}
+	return verdict{result: pass}
+}
+
+// restarts: the new pod crashes, and more often than any did before.
+func restarts(e evidence) verdict {
+	n := e.slot.holder.Restarts
+	if n >= crashes && n > e.state.Rollout.Baseline.Restarts {
+		return fails("slot %d restarted %d times under revision %s (before: at most %d): %s",
+			e.slot.ordinal, n, e.state.Rollout.To, e.state.Rollout.Baseline.Restarts, e.slot.holder.Problem)
+	}
+	if !e.slot.holder.Running {
+		return waits("the consumer of slot %d does not run: %s", e.slot.ordinal, e.slot.holder.Problem)
+	}
+	return verdict{result: pass}
+}
+
+// standing: there is lag and no commit. Where it was so before, it is no worse.
+func standing(e evidence) verdict {
+	if e.baseline.KeepsUpPercent != nil && *e.baseline.KeepsUpPercent == 0 {
+		return verdict{result: pass}
+	}
+	recent := e.recent()
+	p, stands := recent.Standing(e.owned)
+	if !stands {
+		return verdict{result: pass}
+	}
+	behind, _ := p.Lag()
+	text := fmt.Sprintf("slot %d commits nothing on %s: lag %d, for %d s", e.slot.ordinal, p.TopicPartition, behind, int(recent.Span().Seconds()))
+	if recent.Span() >= e.judgeFor() {
+		return verdict{fail, text}
+	}
+	return verdict{wait, text}
+}
+
+// slower: the slot falls behind and did not do so before. It passes when it has
+// nearly caught up (less lag than half of what was produced meanwhile) or consumes
+// as much of what is produced as before; it fails when its lag is also higher than
+// before.
+func slower(e evidence) verdict {
+	recent := e.recent()
+	flow, known := recent.Flow(e.owned)
+	if !known {
+		if len(e.owned) == 0 {
+			return verdict{result: pass}
+		}
+		return waits("the lag of slot %d is not known yet", e.slot.ordinal)
+	}
+	before, keeps := int64(0), int64(100)
+	if e.baseline.Lag != nil {
+		before = *e.baseline.Lag
+	}
+	if e.baseline.KeepsUpPercent != nil {
+		keeps = int64(*e.baseline.KeepsUpPercent)
+	}
+	if flow.Lag <= flow.Produced/2 || flow.Consumed*100*100 >= flow.Produced*keeps*keepsUpMargin {
+		return verdict{result: pass}
+	}
+	text := fmt.Sprintf("slot %d falls behind: lag %d (before: %d), consumed %d of %d records in %d s",
+		e.slot.ordinal, flow.Lag, before, flow.Consumed, flow.Produced, int(recent.Span().Seconds()))
+	if recent.Span() >= e.judgeFor() && flow.Lag > before+flow.Produced/2 {
+		return verdict{fail, text}
+	}
+	return verdict{wait, text}
+}
+
+// settled: the group is, and was for long enough.
+func settled(e evidence) verdict {
+	if why := e.unsettled(e.v.reading); why != "" {
+		return verdict{wait, why}
+	}
+	if span := e.settled.Span(); span < e.v.Group.SettledFor {
+		return waits("settled for %d s of %d s", int(span.Seconds()), int(e.v.Group.SettledFor.Seconds()))
+	}
+	return verdict{result: pass}
+}
+
+// recent is the end of the joined readings, as long as a judgement needs.
+func (e evidence) recent() lag.Window {
+	if len(e.joined) == 0 {
+		return nil
+	}
+	from := e.joined[len(e.joined)-1].At.Add(-e.judgeFor())
+	for i := len(e.joined) - 1; i >= 0; i-- {
+		if !e.joined[i].At.After(from) {
+			return e.joined[i:]
+		}
+	}
+	return e.joined
+}
+
+func (e evidence) judgeFor() time.Duration { return max(e.v.Group.SettledFor, judgeFor) }
+
+// unsettled is what keeps the group from being settled.
+func (e evidence) unsettled(r *lag.Reading) string {
+	if r.Err != "" {
+		return r.Err
+	}
+	if !e.slot.joined(r) {
+		return notJoined(e.slot, r)
+	}
+	return unsettledBut(e.v, e.state, r, func(s slot) bool { return leftAside(e.state, s) })
+}
+
+// leftAside are slots that were broken before the rollout and are still as they
+// were: the group cannot be asked to be settled with them.
+func leftAside(state v1alpha1.GroupState, s slot) bool {
+	return broken(state, s) && s.state.Revision != state.Rollout.To
+}
+
+// broken slots did not consume when the rollout began, or run a revision that an
+// earlier rollout left behind.
+func broken(state v1alpha1.GroupState, s slot) bool {
+	left := s.holder != nil && s.holder.Revision != state.Stable && s.holder.Revision != state.Rollout.To
+	return left || baselineSlot(state.Rollout.Baseline, s.ordinal).Broken
+}
+
+// unfit is why a slot cannot be handed over now; "" if it can. A slot that does
+// not consume loses nothing.
+func unfit(v seen, state v1alpha1.GroupState, s slot) string {
+	if !s.holder.consuming() || broken(state, s) {
+		return ""
+	}
+	for _, other := range v.inSize(state) {
+		if !leftAside(state, other) && !other.holder.consuming() {
+			return fmt.Sprintf("slot %d does not consume%s", other.ordinal, problemOf(other.holder))
+		}
+	}
+	return unsettledBut(v, state, v.reading, func(s slot) bool { return leftAside(state, s) })
+}
+
+// baselineOf is what the group is like before a rollout.
+func baselineOf(v seen, state v1alpha1.GroupState) v1alpha1.Baseline {
+	var b v1alpha1.Baseline
+	read := v.Window.Since(v.Now.Add(-2 * judgeFor)).Tail(func(r *lag.Reading) bool { return r.Err == "" })
+	for _, s := range v.inSize(state) {
+		kept := v1alpha1.BaselineSlot{Ordinal: s.ordinal, Broken: !s.holder.consuming() || !s.joined(v.reading)}
+		if s.holder != nil {
+			b.Restarts = max(b.Restarts, s.holder.Restarts)
+		}
+		if m, ok := v.reading.Member(s.id); ok {
+			if behind, known := v.reading.LagOf(m.Assigned); known {
+				kept.Lag = &behind
+			}
+			recent := read.Since(s.state.Since.Time)
+			if flow, known := recent.Flow(m.Assigned); known && recent.Span() >= judgeFor {
+				percent := int32(100)
+				if flow.Produced > 0 {
+					percent = int32(min(100, flow.Consumed*100/flow.Produced))
+				}
+				kept.KeepsUpPercent = &percent
+			}
+		}
+		b.Slots = append(b.Slots, kept)
+	}
+	return b
+}
+
+func baselineSlot(b v1alpha1.Baseline, ordinal int32) v1alpha1.BaselineSlot {
+	for _, s := range b.Slots {
+		if s.Ordinal == ordinal {
+			return s
+		}
+	}
+	return v1alpha1.BaselineSlot{Ordinal: ordinal}
+}

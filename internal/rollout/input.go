@@ -1,0 +1,146 @@
+package rollout
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// Input is all that a decision is made from.
+type Input struct {
+	Now   time.Time
+	Group Group
+	// State as it was last persisted.
+	State v1alpha1.GroupState
+	// Pods of the group. A holder of State that is not among them must have been
+	// looked for at the API server after State was read: what is missing here is
+	// taken for gone. A pod that has ended and is gone may be kept here as Ended.
+	Pods []Pod
+	// Window of readings of the group.
+	Window lag.Window
+	// Desired is how many slots there shall be.
+	Desired int32
+}
+
+// Group is what the spec asks for, with its defaults.
+type Group struct {
+	Prefix         string // of the instance ids
+	Revision       string // of the present template
+	Budget         int    // slots that may be in handover at once
+	SettledFor     time.Duration
+	Deadline       time.Duration
+	Heartbeat      time.Duration
+	PauseOnFailure bool
+	Paused         bool
+	DeletedAt      time.Time // zero: the object is not being deleted
+}
+
+// Pod is what is known of a pod of the group.
+type Pod struct {
+	Name     string
+	UID      types.UID
+	Version  string // resourceVersion
+	Ordinal  int32
+	Revision string
+	Created  time.Time
+	// Warm: the pod waits for its activation.
+	Warm bool
+	// Activated: the pod may run its consumer.
+	Activated bool
+	// Running: the consumer's container runs.
+	Running bool
+	Ready   bool
+	// Deleting: the pod is being deleted.
+	Deleting bool
+	// Ended: its consumer cannot run any more (product.md: ended).
+	Ended bool
+	// Restarts of the consumer's container.
+	Restarts int32
+	// Problem is why the pod does not get on, for people. Empty: nothing.
+	Problem string
+}
+
+// active pods may have a consumer that runs.
+func (p *Pod) active() bool { return p != nil && p.Activated && !p.Ended }
+
+// consuming pods have one, and it is not about to stop.
+func (p *Pod) consuming() bool { return p.active() && p.Running && !p.Deleting }
+
+// spare pods wait and can take a slot over.
+func (p *Pod) spare() bool { return !p.Activated && !p.Deleting && !p.Ended }
+
+// ActionKind is what an action does.
+type ActionKind string
+
+// The actions, each of which can be repeated.
+const (
+	// CreatePod makes the pod Pod for a slot and a revision; that it exists
+	// already is success.
+	CreatePod ActionKind = "CreatePod"
+	// ActivatePod lets a pod's consumer start, by name and UID.
+	ActivatePod ActionKind = "ActivatePod"
+	// DeletePod deletes a pod with its own grace period, by name, UID and version:
+	// one that was activated since it was seen is not hit.
+	DeletePod ActionKind = "DeletePod"
+	// RemoveMembers removes members from the group in one request.
+	RemoveMembers ActionKind = "RemoveMembers"
+)
+
+// Action is something to do, after the state was written.
+type Action struct {
+	Kind     ActionKind
+	Ordinal  int32
+	Revision string // CreatePod
+	Suffix   string // CreatePod: ends the pod's name
+	Pod      string // ActivatePod, DeletePod
+	UID      types.UID
+	Version  string      // DeletePod
+	Members  []MemberRef // RemoveMembers
+	Reason   string
+}
+
+// MemberRef names a member by both of its ids, so that whoever has taken the
+// instance id since is not hit.
+type MemberRef struct {
+	InstanceID string
+	MemberID   string
+}
+
+// Decision is what shall be done, and what to tell people.
+type Decision struct {
+	// State to persist before anything of Actions is done.
+	State   v1alpha1.GroupState
+	Actions []Action
+	Report  Report
+	// Done: the object is being deleted and nothing is left to do.
+	Done bool
+	// After is when to decide again if nothing happens; zero: no need.
+	After time.Duration
+}
+
+// Report is what to tell people.
+type Report struct {
+	Phase   v1alpha1.Phase
+	Step    string
+	Message string
+	// Active, Ready and Updated count slots: with an activated pod, with a ready
+	// pod that is a member, with the update revision.
+	Active, Ready, Updated int32
+	// Desired is how many slots there shall be.
+	Desired int32
+	// Settled is "" if the group is settled, else what is missing.
+	Settled string
+	// Unknown is why there is no fresh reading; "" if there is one.
+	Unknown string
+	// Standing names a partition with lag and no commit; "" if there is none.
+	Standing string
+	// Available: at least size less budget slots consume.
+	Available bool
+	// Problems of pods, for people.
+	Problems []string
+	// Hurry: something waits for a reading, so read the group often.
+	Hurry bool
+}

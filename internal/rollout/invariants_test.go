@@ -1,0 +1,209 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// checker checks the invariants of the product, each by the truth of the world
+// where that can be, else by what a decision was made from. It is written
+// without the code that it checks.
+type checker struct {
+	w *world
+	// onBad are the slots that were ever activated under a bad revision.
+	onBad map[string]map[int32]bool
+}
+
+func newChecker(w *world) *checker {
+	return &checker{w: w, onBad: map[string]map[int32]bool{}}
+}
+
+// truth checks what must hold at every moment.
+func (c *checker) truth() string {
+	byOrdinal := map[int32][]string{}
+	for _, p := range c.w.pods {
+		if p.mayRun() {
+			byOrdinal[p.Ordinal] = append(byOrdinal[p.Ordinal], p.Name)
+		}
+		if p.Activated && kindOf(p.Revision) != good {
+			if c.onBad[p.Revision] == nil {
+				c.onBad[p.Revision] = map[int32]bool{}
+			}
+			c.onBad[p.Revision][p.Ordinal] = true
+		}
+	}
+	for ordinal, pods := range byOrdinal {
+		if len(pods) > 1 {
+			return fmt.Sprintf("invariant 1: slot %d has the consumers %v", ordinal, pods)
+		}
+	}
+	if r := c.w.object.state.Rollout; r != nil && kindOf(r.From) == good && len(c.onBad[r.To]) > c.w.object.spec.Budget {
+		return fmt.Sprintf("invariant 4: bad revision %s reached the slots %v", r.To, c.onBad[r.To])
+	}
+	return ""
+}
+
+// decision checks a decision against what it was made from.
+func (c *checker) decision(in Input, d Decision) string {
+	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, enoughAvailable, onlyPersisted} {
+		if broken := check(in, d); broken != "" {
+			return broken
+		}
+	}
+	return ""
+}
+
+func freshReading(in Input) *lag.Reading {
+	if n := len(in.Window); n > 0 && in.Window[n-1].Err == "" && in.Now.Sub(in.Window[n-1].At) <= 15*time.Second {
+		return &in.Window[n-1]
+	}
+	return nil
+}
+
+// unknownIsNotZero is invariant 3.
+func unknownIsNotZero(in Input, d Decision) string {
+	if freshReading(in) != nil {
+		return ""
+	}
+	before, after := in.State, d.State
+	if before.Size != nil && *before.Size != *after.Size {
+		return fmt.Sprintf("invariant 3: size %d -> %d with no reading", *before.Size, *after.Size)
+	}
+	byWish := in.State.Stable == in.Group.Revision
+	if forward(before.Rollout, after.Rollout) && !byWish {
+		return "invariant 3: a rollout goes on with no reading"
+	}
+	if b, a := before.Rollout, after.Rollout; b != nil && a != nil && b.Stage == v1alpha1.RolloutProgressing && a.Stage != b.Stage && !byWish {
+		return "invariant 3: a rollout is judged with no reading"
+	}
+	for _, act := range d.Actions {
+		if act.Kind == RemoveMembers {
+			return "invariant 3: members are removed with no reading"
+		}
+		if act.Kind == DeletePod && !byWish && before.Size != nil && act.Ordinal < *before.Size && consumingIn(in, act.UID) && act.UID == holderIn(in.State, act.Ordinal) {
+			return fmt.Sprintf("invariant 3: %s is stopped with no reading", act.Pod)
+		}
+	}
+	return ""
+}
+
+// whole is invariant 9: members are removed by both of their ids, as read.
+func whole(in Input, d Decision) string {
+	for _, act := range d.Actions {
+		for _, ref := range act.Members {
+			if m, ok := freshReading(in).Member(ref.InstanceID); !ok || ref.MemberID == "" || m.MemberID != ref.MemberID {
+				return fmt.Sprintf("invariant 9: %v is not what was read", ref)
+			}
+		}
+	}
+	return ""
+}
+
+// calmMembership is invariant 2: no new id while an id of the group is absent,
+// and no removal but of absent ids.
+func calmMembership(in Input, d Decision) string {
+	r := freshReading(in)
+	if r == nil || in.State.Size == nil {
+		return ""
+	}
+	grows := *d.State.Size > *in.State.Size
+	var removed []string
+	for _, act := range d.Actions {
+		for _, ref := range act.Members {
+			removed = append(removed, ref.InstanceID)
+		}
+	}
+	for ordinal := range *in.State.Size {
+		id := idOf(ordinal)
+		_, listed := r.Member(id)
+		runs := consumingIn(in, holderIn(in.State, ordinal))
+		switch {
+		case grows && listed && !runs:
+			return fmt.Sprintf("invariant 2: the group grows while %s is absent", id)
+		case grows && r.State == lag.StatePreparingRebalance:
+			return "invariant 2: the group grows in the middle of a rebalance"
+		case runs && slices.Contains(removed, id) && ordinal < *d.State.Size:
+			return fmt.Sprintf("invariant 2: %s is removed and consumes", id)
+		}
+	}
+	return ""
+}
+
+// enoughAvailable is invariant 5: with what a decision stops, no more than the
+// budget of slots is missing; a slot that does not consume may always be stopped.
+func enoughAvailable(in Input, d Decision) string {
+	if in.State.Size == nil || !in.Group.DeletedAt.IsZero() {
+		return ""
+	}
+	stopped := map[int32]bool{}
+	for _, act := range d.Actions {
+		if act.Kind == DeletePod && act.UID == holderIn(in.State, act.Ordinal) && availableIn(in, act.Ordinal) {
+			stopped[act.Ordinal] = true
+		}
+	}
+	missing, stops := 0, 0
+	for ordinal := range min(*in.State.Size, *d.State.Size) {
+		if !availableIn(in, ordinal) {
+			missing++
+		} else if stopped[ordinal] {
+			stops++
+		}
+	}
+	if stops > 0 && missing+stops > in.Group.Budget {
+		return fmt.Sprintf("invariant 5: %d slots are missing and %d are stopped, the budget is %d", missing, stops, in.Group.Budget)
+	}
+	return ""
+}
+
+// onlyPersisted is what invariants 1 and 6 rest on: only the holder that was
+// persisted is activated.
+func onlyPersisted(in Input, d Decision) string {
+	for _, act := range d.Actions {
+		if act.Kind == ActivatePod && act.UID != holderIn(in.State, act.Ordinal) {
+			return fmt.Sprintf("invariant 6: %s is activated before it is persisted", act.Pod)
+		}
+	}
+	return ""
+}
+
+func holderIn(state v1alpha1.GroupState, ordinal int32) types.UID {
+	for _, s := range state.Slots {
+		if s.Ordinal == ordinal {
+			return s.Holder
+		}
+	}
+	return ""
+}
+
+func consumingIn(in Input, uid types.UID) bool {
+	for _, p := range in.Pods {
+		if p.UID == uid && uid != "" {
+			return p.Activated && p.Running && !p.Deleting && !p.Ended
+		}
+	}
+	return false
+}
+
+// availableIn: the slot's holder runs, and is a member if that is known.
+func availableIn(in Input, ordinal int32) bool {
+	if !consumingIn(in, holderIn(in.State, ordinal)) {
+		return false
+	}
+	r := freshReading(in)
+	if r == nil {
+		return true
+	}
+	m, listed := r.Member(idOf(ordinal))
+	for _, s := range in.State.Slots {
+		if s.Ordinal == ordinal {
+			return listed && m.MemberID != s.MemberBefore && r.At.After(s.Since.Time)
+		}
+	}
+	return false
+}

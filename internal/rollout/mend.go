@@ -1,0 +1,103 @@
+package rollout
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// awayHeartbeats is for how many heartbeats the id of a lost pod must stay away
+// from the group before it is used again: a process that still runs would have
+// come back by then.
+const awayHeartbeats = 2
+
+// lostRetry is when the member of a lost pod is removed again. One that came back
+// has a process that still consumes: each removal costs a rebalance.
+const lostRetry = 60 * time.Second
+
+// mend brings the state in line with what became of the holders: it takes an
+// active pod without a state for the holder it is, notes the end of a holder
+// before its object goes, notes that one is lost, and frees the slot of a lost
+// one whose id stayed away.
+func mend(v seen, state *v1alpha1.GroupState) {
+	for _, s := range v.slots {
+		switch {
+		case s.lost():
+			kept := slotState(state, s.ordinal)
+			if kept.LostSince == nil || v.Now.Sub(kept.LostSince.Time) > lostRetry {
+				kept.LostSince, kept.MemberBefore = micro(v.Now), memberBefore(v, s)
+			} else if stayedAway(v, s) {
+				kept.Holder, kept.Pod, kept.LostSince = "", "", nil
+			}
+		case s.holder != nil && s.holder.Ended:
+			kept := slotState(state, s.ordinal)
+			kept.Holder, kept.Pod, kept.LostSince = "", "", nil
+			kept.MemberBefore = memberBefore(v, s)
+		case s.holder != nil && s.state.LostSince != nil:
+			slotState(state, s.ordinal).LostSince = nil
+		}
+	}
+	for _, s := range viewOf(v.Input, *state).slots {
+		if s.state.Holder == "" {
+			adopt(v, state, s)
+		}
+	}
+	if state.Size == nil {
+		adoptSize(state)
+	}
+}
+
+// stayedAway says whether a lost slot's id was missing from the group for long
+// enough, by readings that were all taken after the loss was noted.
+func stayedAway(v seen, s slot) bool {
+	if v.reading == nil {
+		return false
+	}
+	away := v.Window.Since(s.state.LostSince.Time)
+	for i := len(away) - 1; i >= 0; i-- {
+		if away[i].Err != "" {
+			away = away[i+1:]
+			break
+		}
+		if _, listed := away[i].Member(s.id); listed {
+			away = away[i+1:]
+			break
+		}
+	}
+	return len(away) > 1 && away.Span() >= awayHeartbeats*v.Group.Heartbeat
+}
+
+// adopt makes an active pod that no state knows the holder that it is: after a
+// restore, or when the object was replaced by another of its name.
+func adopt(v seen, state *v1alpha1.GroupState, s slot) {
+	for _, p := range s.others {
+		if p.active() {
+			kept := slotState(state, s.ordinal)
+			kept.Holder, kept.Pod, kept.Revision = p.UID, p.Name, p.Revision
+			kept.Since = metav1.NewMicroTime(v.Now)
+			return
+		}
+	}
+}
+
+// adoptSize finds size and stable revision again when pods were adopted: the
+// revision that most of them run.
+func adoptSize(state *v1alpha1.GroupState) {
+	count := map[string]int{}
+	var size int32
+	for _, s := range state.Slots {
+		if s.Holder == "" {
+			continue
+		}
+		size = max(size, s.Ordinal+1)
+		count[s.Revision]++
+		if c, best := count[s.Revision], count[state.Stable]; c > best || c == best && s.Revision < state.Stable {
+			state.Stable = s.Revision
+		}
+	}
+	if size > 0 {
+		state.Size = &size
+	}
+}

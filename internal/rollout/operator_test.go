@@ -1,0 +1,173 @@
+package rollout
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// simOperator is one process of the operator: what it has seen so far, each of
+// the three sources at its own pace, and never backwards.
+type simOperator struct {
+	w       *world
+	objects int // index of the version of the object that it sees
+	pods    int // likewise of the pods
+	window  lag.Window
+	ended   map[types.UID]Pod // pods that it saw end, for after they are gone
+	nextRun time.Time
+	late    []lag.Reading // taken, not yet seen
+}
+
+// newOperator starts from a past of its own choosing.
+func newOperator(w *world) *simOperator {
+	past := func(n int) int { return max(0, n-1-w.rng.Intn(15)) }
+	return &simOperator{w: w, ended: map[types.UID]Pod{}, objects: past(len(w.objects)), pods: past(len(w.podLog))}
+}
+
+// look moves the views on.
+func (o *simOperator) look() {
+	w := o.w
+	o.objects += w.rng.Intn(len(w.objects) - o.objects)
+	pods := o.pods + w.rng.Intn(len(w.podLog)-o.pods)
+	if w.rng.Intn(2) == 0 { // mostly up to date
+		o.objects, pods = len(w.objects)-1, len(w.podLog)-1
+	}
+	o.watch(pods)
+	if w.now.Sub(o.lastRead()) >= time.Second {
+		o.late = append(o.late, w.read())
+	}
+	for len(o.late) > 0 && (w.rng.Intn(3) > 0 || len(o.late) > 4) {
+		o.window = append(o.window, o.late[0])
+		o.late = o.late[1:]
+	}
+	for len(o.window) > 0 && w.now.Sub(o.window[0].At) > time.Minute {
+		o.window = o.window[1:]
+	}
+}
+
+// watch moves the view of the pods on to a version. As an informer does, it sees
+// every version on the way.
+func (o *simOperator) watch(until int) {
+	for ; o.pods < until; o.pods++ {
+		for _, p := range o.w.podLog[o.pods+1] {
+			if p.Ended {
+				o.ended[p.UID] = p
+			}
+		}
+	}
+}
+
+// podsSeen is what exists, and what ended and is gone.
+func (o *simOperator) podsSeen() []Pod {
+	pods := slices.Clone(o.w.podLog[o.pods])
+	for _, uid := range sortedKeys(o.ended) {
+		if !slices.ContainsFunc(pods, func(p Pod) bool { return string(p.UID) == uid }) {
+			p := o.ended[types.UID(uid)]
+			p.Deleting = true
+			pods = append(pods, p)
+		}
+	}
+	return pods
+}
+
+func (o *simOperator) lastRead() time.Time {
+	if n := len(o.late); n > 0 {
+		return o.late[n-1].At
+	}
+	if n := len(o.window); n > 0 {
+		return o.window[n-1].At
+	}
+	return time.Time{}
+}
+
+// input is what the controller would hand to Decide.
+func (o *simOperator) input() Input {
+	w := o.w
+	obj := w.objects[o.objects]
+	in := Input{
+		Now:     w.now,
+		State:   *obj.state.DeepCopy(),
+		Pods:    o.podsSeen(),
+		Window:  o.window,
+		Desired: obj.spec.Desired,
+		Group: Group{
+			Prefix: simPrefix, Revision: obj.spec.Revision, Budget: obj.spec.Budget,
+			SettledFor: 5 * time.Second, Deadline: 3 * time.Minute, Heartbeat: simHeartbeat,
+			Paused: obj.spec.Paused, DeletedAt: obj.spec.DeletedAt,
+		},
+	}
+	if holderMissing(in) {
+		o.watch(len(w.podLog) - 1)
+		in.Pods = o.podsSeen()
+	}
+	return in
+}
+
+func holderMissing(in Input) bool {
+	known := map[string]bool{}
+	for _, p := range in.Pods {
+		known[string(p.UID)] = true
+	}
+	for _, s := range in.State.Slots {
+		if s.Holder != "" && !known[string(s.Holder)] {
+			return true
+		}
+	}
+	return false
+}
+
+// run is one pass of the controller. It can be killed before any write. It
+// returns what was decided from what, and whether it was killed.
+func (o *simOperator) run(killAfter int) (in Input, d Decision, killed bool) {
+	w := o.w
+	in = o.input()
+	d = Decide(in)
+	seen := w.objects[o.objects]
+	if !sameState(seen.state, d.State) {
+		if killAfter == 0 {
+			return in, d, true
+		}
+		killAfter--
+		if seen.version != w.object.version {
+			return in, Decision{State: in.State}, false
+		}
+		w.object.state = *d.State.DeepCopy()
+		w.saveObject()
+		o.objects = len(w.objects) - 1
+	}
+	for _, a := range d.Actions {
+		if killAfter == 0 {
+			return in, d, true
+		}
+		killAfter--
+		w.apply(a)
+	}
+	return in, d, false
+}
+
+// apply does what an action asks of the API server or of Kafka.
+func (w *world) apply(a Action) {
+	switch a.Kind {
+	case CreatePod:
+		w.createPod(a.Ordinal, a.Revision, a.Suffix)
+	case ActivatePod:
+		if p := w.find(a.Pod, a.UID); p != nil && !p.Activated {
+			p.Activated = true
+			w.savePods()
+		}
+	case DeletePod:
+		if p := w.find(a.Pod, a.UID); p != nil && !p.Deleting && p.Version == a.Version {
+			w.stopPod(p)
+			w.savePods()
+		}
+	case RemoveMembers:
+		w.removals = append(w.removals, removal{w.now.Add(w.between(0, removalFlight)), a.Members})
+	}
+}
+
+func sameState(a, b v1alpha1.GroupState) bool { return equality.Semantic.DeepEqual(a, b) }

@@ -1,0 +1,163 @@
+package rollout
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// permit turns proposals into what may happen now. Making and clearing away pods
+// that hold nothing is always permitted, and so is finishing what was begun: a
+// holder for an empty slot, the activation of a persisted holder, the stop of
+// slots beyond the size. What takes a consumer away, or a member, needs a fresh
+// reading.
+func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
+	var actions []Action
+	for _, p := range proposals {
+		actions = append(actions, tend(p)...)
+		switch p.move {
+		case take:
+			hold(v, state, p.slot, p.pod)
+		case activate:
+			if persisted(v.State, p.slot.ordinal, p.pod) {
+				actions = append(actions, Action{Kind: ActivatePod, Ordinal: p.slot.ordinal, Pod: p.pod.Name, UID: p.pod.UID})
+			}
+		case discard:
+			actions = append(actions, deletion(p.pod, "its revision is not wanted any more, and it has not consumed yet"))
+		case shrink:
+			actions = append(actions, deletion(p.pod, fmt.Sprintf("slot %d is not wanted any more", p.slot.ordinal)))
+		}
+	}
+	actions = append(actions, handovers(v, *state, proposals)...)
+	return append(actions, removals(v, state, proposals)...)
+}
+
+// tend makes and deletes the pods around a slot's holder.
+func tend(p proposal) []Action {
+	var actions []Action
+	for _, revision := range p.create {
+		actions = append(actions, Action{Kind: CreatePod, Ordinal: p.slot.ordinal, Revision: revision, Suffix: suffix(p.slot, revision)})
+	}
+	for _, pod := range p.delete {
+		actions = append(actions, deletion(pod, "it is of no use to its slot"))
+	}
+	return actions
+}
+
+func deletion(p *Pod, reason string) Action {
+	return Action{Kind: DeletePod, Ordinal: p.Ordinal, Pod: p.Name, UID: p.UID, Version: p.Version, Reason: reason}
+}
+
+// persisted says whether the pod was the slot's holder before this decision.
+func persisted(state v1alpha1.GroupState, ordinal int32, p *Pod) bool {
+	for _, s := range state.Slots {
+		if s.Ordinal == ordinal {
+			return s.Holder == p.UID
+		}
+	}
+	return false
+}
+
+// handovers stops holders whose successors stand warm, the broken ones first, as
+// long as no more than the budget of slots is unavailable.
+func handovers(v seen, state v1alpha1.GroupState, proposals []proposal) []Action {
+	blind := goingBackByWish(v, state)
+	if v.reading == nil && !blind {
+		return nil
+	}
+	if v.reading != nil && rebalancing(v.reading) && !blind {
+		return nil
+	}
+	var ready []proposal
+	for _, p := range proposals {
+		if p.move == handover {
+			ready = append(ready, p)
+		}
+	}
+	sort.SliceStable(ready, func(i, j int) bool {
+		return !ready[i].slot.holder.consuming() && ready[j].slot.holder.consuming()
+	})
+	missing := unavailable(v, state)
+	var actions []Action
+	for _, p := range ready {
+		out := missing[p.slot.ordinal]
+		if !out && len(missing) >= v.Group.Budget {
+			continue
+		}
+		missing[p.slot.ordinal] = true
+		actions = append(actions, deletion(p.pod, fmt.Sprintf("revision %s takes slot %d over", p.run, p.slot.ordinal)))
+	}
+	return actions
+}
+
+// goingBackByWish: the user applied the stable revision again in the middle of a
+// rollout. That needs no reading.
+func goingBackByWish(v seen, state v1alpha1.GroupState) bool {
+	return state.Rollout != nil && v.Group.Revision == state.Stable
+}
+
+func rebalancing(r *lag.Reading) bool {
+	return r.State == lag.StatePreparingRebalance || r.State == lag.StateCompletingRebalance
+}
+
+// unavailable are the ordinals of slots that do not consume, or of which no
+// reading has shown yet that they do.
+func unavailable(v seen, state v1alpha1.GroupState) map[int32]bool {
+	missing := map[int32]bool{}
+	for _, s := range v.inSize(state) {
+		if !s.holder.consuming() || v.reading != nil && !s.joined(v.reading) {
+			missing[s.ordinal] = true
+		}
+	}
+	return missing
+}
+
+// removals removes the members of slots that are lost or beyond the size, each
+// kind in one request; a slot beyond the size of which nothing is left is
+// forgotten.
+func removals(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
+	var lost, gone []MemberRef
+	pending := false
+	for _, p := range proposals {
+		switch {
+		case p.move == shrink || p.slot.ordinal >= sizeOf(*state) && p.slot.holder != nil:
+			pending = true
+		case p.move != remove || v.reading == nil:
+		case p.slot.lost():
+			m, listed := v.reading.Member(p.slot.id)
+			kept := p.slot.state
+			if listed && m.MemberID == kept.MemberBefore && v.reading.At.After(kept.LostSince.Time) {
+				lost = append(lost, MemberRef{p.slot.id, m.MemberID})
+			}
+		default:
+			m, listed := v.reading.Member(p.slot.id)
+			switch {
+			case listed:
+				gone = append(gone, MemberRef{p.slot.id, m.MemberID})
+			case v.reading.At.After(p.slot.state.Since.Time):
+				forget(state, p.slot.ordinal)
+			}
+		}
+	}
+	var actions []Action
+	if len(lost) > 0 {
+		actions = append(actions, Action{Kind: RemoveMembers, Members: lost, Reason: "their pods are lost"})
+	}
+	if len(gone) > 0 && !pending && !othersAbsent(v, *state) {
+		actions = append(actions, Action{Kind: RemoveMembers, Members: gone, Reason: "their slots are not wanted any more"})
+	}
+	return actions
+}
+
+// othersAbsent: a slot that stays is in the group and does not answer. A
+// rebalance now would wait for it.
+func othersAbsent(v seen, state v1alpha1.GroupState) bool {
+	for _, s := range v.inSize(state) {
+		if s.absent(v.reading) {
+			return true
+		}
+	}
+	return false
+}

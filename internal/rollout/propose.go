@@ -1,0 +1,140 @@
+package rollout
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/util/rand"
+)
+
+// move is what shall happen to a slot, if it is permitted.
+type move int
+
+const (
+	stay move = iota
+	// take: set the holder. State only.
+	take
+	// activate the holder.
+	activate
+	// handover: stop the holder, its successor stands warm.
+	handover
+	// shrink: stop the holder, nobody shall follow.
+	shrink
+	// discard: stop a holder that was never activated.
+	discard
+	// remove: the slot is ended or lost and its id shall leave the group.
+	remove
+	// drop the slot's state: nothing of it is left.
+	drop
+)
+
+// proposal is the next move of a slot, and the pods around it that are to be
+// made or deleted. The latter never touch a holder and need no permission.
+type proposal struct {
+	slot   slot
+	move   move
+	pod    *Pod   // take, activate, handover, shrink, discard
+	run    string // the wanted revision
+	create []string
+	delete []*Pod
+}
+
+// propose is the slot machine, the same for everything that wants.
+func propose(s slot, w want) proposal {
+	p := proposal{slot: s, run: w.run}
+	p.move, p.pod = next(s, w)
+	p.create = missing(s, w)
+	p.delete = unwanted(s, w)
+	return p
+}
+
+// next is the slot's next move: the first that applies.
+func next(s slot, w want) (move, *Pod) {
+	h := s.holder
+	switch {
+	case s.lost():
+		return remove, nil
+	case h == nil && w.run == "":
+		return leave(s), nil
+	case h == nil:
+		if spare := s.spare(w.run); spare != nil && spare.Warm && !s.occupied() {
+			return take, spare
+		}
+		return stay, nil
+	case h.Deleting:
+		return stay, nil
+	case !h.Activated && h.Revision == w.run:
+		return activate, h
+	case !h.Activated:
+		return discard, h
+	case w.run == "":
+		return shrink, h
+	case h.Revision != w.run:
+		if spare := s.spare(w.run); spare != nil && spare.Warm {
+			return handover, h
+		}
+	}
+	return stay, nil
+}
+
+// leave: a slot that nobody wants and nobody holds leaves the group, once.
+func leave(s slot) move {
+	if s.state.Since.IsZero() {
+		return stay
+	}
+	return remove
+}
+
+// occupied says whether a pod that is not the holder may run the slot's
+// consumer. It never should; if it does, nobody else is let in.
+func (s slot) occupied() bool {
+	for _, p := range s.others {
+		if p.active() {
+			return true
+		}
+	}
+	return false
+}
+
+// missing are the revisions of which the slot needs a pod that is not there.
+func missing(s slot, w want) []string {
+	var revisions []string
+	holds := s.holder != nil && !s.holder.Deleting && s.holder.Revision == w.run
+	if w.run != "" && !holds && s.spare(w.run) == nil {
+		revisions = append(revisions, w.run)
+	}
+	if w.keep != "" && w.keep != w.run && s.spare(w.keep) == nil {
+		revisions = append(revisions, w.keep)
+	}
+	return revisions
+}
+
+// unwanted are the pods of a slot, other than its holder, that are of no use:
+// ended ones, a second consumer, and spares beyond one for each wanted revision.
+func unwanted(s slot, w want) []*Pod {
+	useful := map[*Pod]bool{}
+	holds := s.holder != nil && !s.holder.Deleting && s.holder.Revision == w.run
+	if w.run != "" && !holds {
+		useful[s.spare(w.run)] = true
+	}
+	if w.keep != "" && w.keep != w.run {
+		useful[s.spare(w.keep)] = true
+	}
+	var pods []*Pod
+	for _, p := range s.others {
+		if !p.Deleting && !useful[p] {
+			pods = append(pods, p)
+		}
+	}
+	return pods
+}
+
+// suffix ends a pod's name. It is the same each time the same pod is wanted, so
+// that an operator that does not see its own pod yet makes no second one; and
+// another one for a successor, which stands beside its predecessor.
+func suffix(s slot, revision string) string {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%d/%s/%s", s.ordinal, revision, s.state.Holder)
+	return rand.SafeEncodeString(strconv.FormatUint(uint64(h.Sum32()), 10))
+}

@@ -1,0 +1,166 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// reportOf says what is going on, from the state that was decided.
+func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Report {
+	r := Report{Desired: v.Desired, Unknown: v.unknown}
+	slots := v.inSize(state)
+	for _, s := range slots {
+		if s.holder.active() {
+			r.Active++
+		}
+		if s.holder.consuming() && s.holder.Ready && v.reading != nil && s.joined(v.reading) {
+			r.Ready++
+		}
+		if s.holder != nil && s.holder.Revision == v.Group.Revision {
+			r.Updated++
+		}
+	}
+	r.Problems = problems(v)
+	if v.reading != nil {
+		r.Settled = unsettled(v, state, v.reading)
+		r.Standing = standingNow(v, slots)
+	}
+	r.Available = len(slots) > 0 && availableSlots(slots) >= max(1, len(slots)-v.Group.Budget) || state.Size != nil && len(slots) == 0
+	r.Phase, r.Step = phaseOf(v, state, r)
+	r.Message = messageOf(v, state, r, rolling, resizing)
+	r.Hurry = r.Phase != v1alpha1.PhaseRunning && r.Phase != v1alpha1.PhasePaused
+	return r
+}
+
+func availableSlots(slots []slot) int {
+	n := 0
+	for _, s := range slots {
+		if s.holder.consuming() {
+			n++
+		}
+	}
+	return n
+}
+
+// standingNow names a partition that has had lag and no commit for as long as
+// the gate would need to call it a standstill.
+func standingNow(v seen, slots []slot) string {
+	recent := v.Window.Since(v.reading.At.Add(-judgeFor - pollEvery))
+	if recent.Span() < judgeFor-pollEvery {
+		return ""
+	}
+	for _, s := range slots {
+		m, listed := v.reading.Member(s.id)
+		if !listed {
+			continue
+		}
+		if p, stands := recent.Standing(m.Assigned); stands {
+			behind, _ := p.Lag()
+			return fmt.Sprintf("slot %d (%s) commits nothing on %s: lag %d, for %d s", s.ordinal, s.id, p.TopicPartition, behind, int(recent.Span().Seconds()))
+		}
+	}
+	return ""
+}
+
+func problems(v seen) []string {
+	var all []string
+	for _, s := range v.slots {
+		pods := s.others
+		if s.holder != nil {
+			pods = append([]*Pod{s.holder}, pods...)
+		}
+		for _, p := range pods {
+			if p.Problem != "" && !p.Ended {
+				all = append(all, fmt.Sprintf("pod %s: %s", p.Name, p.Problem))
+			}
+		}
+		if s.lost() {
+			all = append(all, fmt.Sprintf("pod %s of slot %d is gone and nobody saw it end: its id is used again when it stayed away from the group", s.state.Pod, s.ordinal))
+		}
+	}
+	return all
+}
+
+func phaseOf(v seen, state v1alpha1.GroupState, r Report) (v1alpha1.Phase, string) {
+	size := sizeOf(state)
+	if ro := state.Rollout; ro != nil {
+		step := fmt.Sprintf("%d/%d", len(ro.Passed), size)
+		switch ro.Stage {
+		case v1alpha1.RolloutProgressing:
+			if v.Group.Paused {
+				return v1alpha1.PhasePaused, step
+			}
+			return v1alpha1.PhaseRollingOut, step
+		case v1alpha1.RolloutRollingBack:
+			return v1alpha1.PhaseRollingBack, ""
+		case v1alpha1.RolloutPaused:
+			return v1alpha1.PhasePaused, step
+		case v1alpha1.RolloutRolledBack:
+			return v1alpha1.PhaseDegraded, ""
+		}
+	}
+	switch {
+	case state.Size == nil:
+		return v1alpha1.PhasePending, ""
+	case v.Group.Paused:
+		return v1alpha1.PhasePaused, ""
+	case size != v.Desired:
+		return v1alpha1.PhaseScaling, fmt.Sprintf("%d/%d", size, v.Desired)
+	case len(state.Slots) > int(size):
+		return v1alpha1.PhaseScaling, ""
+	case r.Ready == size && len(r.Problems) == 0:
+		return v1alpha1.PhaseRunning, ""
+	case r.Ready < size && len(r.Problems) > 0:
+		return v1alpha1.PhaseDegraded, ""
+	case r.Ready < size && v.reading != nil:
+		return v1alpha1.PhasePending, ""
+	default:
+		return v1alpha1.PhaseRunning, ""
+	}
+}
+
+// messageOf names what is waited for, the most pressing first.
+func messageOf(v seen, state v1alpha1.GroupState, r Report, rolling, resizing string) string {
+	var parts []string
+	if ro := state.Rollout; ro != nil {
+		switch ro.Stage {
+		case v1alpha1.RolloutRolledBack:
+			parts = append(parts, fmt.Sprintf("revision %s was rolled back: %s; change the template to try again", ro.To, ro.Failure))
+		case v1alpha1.RolloutPaused:
+			parts = append(parts, fmt.Sprintf("the rollout to %s stopped: %s; change the template to go on or back", ro.To, ro.Failure))
+		case v1alpha1.RolloutRollingBack:
+			parts = append(parts, "rolling back: "+rolling)
+			if ro.Failure != "" {
+				parts = append(parts, "because "+ro.Failure)
+			}
+		default:
+			parts = append(parts, rolling)
+		}
+	} else if rolling != "" {
+		parts = append(parts, rolling)
+	}
+	if resizing != "" {
+		parts = append(parts, resizing)
+	}
+	if len(r.Problems) > 0 {
+		parts = append(parts, r.Problems[0])
+		if more := len(r.Problems) - 1; more > 0 {
+			parts = append(parts, fmt.Sprintf("and %d more pods with problems", more))
+		}
+	}
+	if len(parts) == 0 {
+		switch {
+		case r.Unknown != "":
+			parts = append(parts, "waiting for a reading of the group: "+r.Unknown)
+		case r.Settled != "":
+			parts = append(parts, r.Settled)
+		case r.Standing != "":
+			parts = append(parts, r.Standing)
+		default:
+			parts = append(parts, fmt.Sprintf("%d of %d slots consume", r.Ready, sizeOf(state)))
+		}
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,190 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// warmPatience is how long new slots wait for each other, so that they join in
+// one rebalance. Then those that are warm go ahead.
+const warmPatience = 30 * time.Second
+
+// resize moves the size of the group towards what is desired, and returns what
+// it waits for. Growing makes the warm pods holders together, so that they are
+// activated together; shrinking makes every slot beyond the new size unwanted,
+// so that they stop together and leave in one request.
+func resize(v seen, state *v1alpha1.GroupState) string {
+	size := sizeOf(*state)
+	switch {
+	case state.Size == nil:
+		return start(v, state)
+	case v.Desired == size:
+		return ""
+	case !mayResize(v, *state):
+		return fmt.Sprintf("%d slots are desired, %d there: %s", v.Desired, size, resizeWaits(v, *state))
+	case v.reading == nil:
+		return fmt.Sprintf("%d slots are desired, %d there: waiting for a reading: %s", v.Desired, size, v.unknown)
+	case v.Desired < size:
+		if why := unfitToShrink(v, *state); why != "" {
+			return fmt.Sprintf("shrinking to %d slots waits: %s", v.Desired, why)
+		}
+		desired := v.Desired
+		state.Size = &desired
+		return ""
+	}
+	if why := unsettled(v, *state, v.reading); why != "" {
+		return fmt.Sprintf("growing to %d slots waits: %s", v.Desired, why)
+	}
+	if othersAbsent(v, *state) {
+		return fmt.Sprintf("growing to %d slots waits until no slot is absent", v.Desired)
+	}
+	return grow(v, state)
+}
+
+// start is the first start: it needs nothing from Kafka.
+func start(v seen, state *v1alpha1.GroupState) string {
+	if v.Desired == 0 {
+		zero := int32(0)
+		state.Size, state.Stable = &zero, v.Group.Revision
+		return ""
+	}
+	if v.Group.Paused {
+		return "paused before its first start"
+	}
+	warm, patient := warmAbove(v, 0, v.Group.Revision)
+	if len(warm) < int(v.Desired) && (patient || len(warm) == 0) {
+		return fmt.Sprintf("%d of %d pods are ready to start", len(warm), v.Desired)
+	}
+	desired := v.Desired
+	state.Size, state.Stable = &desired, v.Group.Revision
+	for _, s := range warm {
+		hold(v, state, s, s.spare(v.Group.Revision))
+	}
+	return ""
+}
+
+// grow takes the new slots that are warm, from the lowest on.
+func grow(v seen, state *v1alpha1.GroupState) string {
+	size := sizeOf(*state)
+	warm, patient := warmAbove(v, size, state.Stable)
+	ready := int32(0)
+	for ready < int32(len(warm)) && warm[ready].ordinal == size+ready {
+		ready++
+	}
+	if ready < v.Desired-size && (patient || ready == 0) {
+		return fmt.Sprintf("growing to %d slots: %d of %d new pods are warm", v.Desired, len(warm), v.Desired-size)
+	}
+	grown := size + ready
+	state.Size = &grown
+	for _, s := range warm[:ready] {
+		hold(v, state, s, s.spare(state.Stable))
+	}
+	return ""
+}
+
+// warmAbove are the slots from an ordinal on whose pod is warm, and whether the
+// others are still worth waiting for.
+func warmAbove(v seen, from int32, revision string) (warm []slot, patient bool) {
+	patient = true
+	for _, s := range v.slots {
+		if s.ordinal < from || s.ordinal >= v.Desired {
+			continue
+		}
+		spare := s.spare(revision)
+		if spare == nil {
+			continue
+		}
+		if spare.Warm {
+			warm = append(warm, s)
+		} else if v.Now.Sub(spare.Created) > warmPatience {
+			patient = false
+		}
+	}
+	return warm, patient
+}
+
+// mayResize: one thing at a time. A rollout in progress, slots that still leave
+// and a pause hold everything back.
+func mayResize(v seen, state v1alpha1.GroupState) bool { return resizeWaits(v, state) == "" }
+
+func mayGrow(v seen, state v1alpha1.GroupState) bool { return mayResize(v, state) }
+
+func resizeWaits(v seen, state v1alpha1.GroupState) string {
+	if v.Group.Paused {
+		return "spec.paused is set"
+	}
+	if r := state.Rollout; r != nil && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutRollingBack) {
+		return "a rollout is under way"
+	}
+	for _, s := range state.Slots {
+		if s.Ordinal >= sizeOf(state) && state.Size != nil {
+			return fmt.Sprintf("slot %d is still leaving the group", s.Ordinal)
+		}
+	}
+	return ""
+}
+
+// unfitToShrink: the slots that stay must be there, or the rebalance would wait
+// for them.
+func unfitToShrink(v seen, state v1alpha1.GroupState) string {
+	if v.Desired > 0 && rebalancing(v.reading) {
+		return "the group is in state " + v.reading.State
+	}
+	for _, s := range v.inSize(state) {
+		if s.ordinal < v.Desired && s.absent(v.reading) {
+			return fmt.Sprintf("slot %d (%s) is a member and does not run", s.ordinal, s.id)
+		}
+	}
+	return ""
+}
+
+// unsettled is what keeps the group from being settled by a reading; "" if it
+// is settled: Stable, every partition owned, every active slot a member.
+func unsettled(v seen, state v1alpha1.GroupState, r *lag.Reading) string {
+	return unsettledBut(v, state, r, func(slot) bool { return false })
+}
+
+// unsettledBut is the same, some slots left aside.
+func unsettledBut(v seen, state v1alpha1.GroupState, r *lag.Reading, aside func(slot) bool) string {
+	slots := v.inSize(state)
+	for _, s := range slots {
+		if !s.holder.active() || aside(s) {
+			continue
+		}
+		if why := notJoined(s, r); why != "" {
+			return why
+		}
+	}
+	return groupUnsettled(r, len(slots) > 0)
+}
+
+// groupUnsettled is what keeps the group as a whole from being settled.
+func groupUnsettled(r *lag.Reading, owned bool) string {
+	if len(r.MissingTopics) > 0 {
+		return fmt.Sprintf("topic %s does not exist", r.MissingTopics[0])
+	}
+	if r.State != lag.StateStable && (owned || rebalancing(r)) {
+		return "the group is in state " + r.State
+	}
+	if unowned := r.Unowned(); owned && len(unowned) > 0 {
+		return fmt.Sprintf("%d partitions have no owner, %s among them", len(unowned), unowned[0])
+	}
+	return ""
+}
+
+// notJoined is why a slot's holder does not count as a member; "" if it does.
+func notJoined(s slot, r *lag.Reading) string {
+	m, listed := r.Member(s.id)
+	switch {
+	case !r.At.After(s.state.Since.Time):
+		return fmt.Sprintf("the group was not read since slot %d (%s) was activated", s.ordinal, s.id)
+	case !listed:
+		return fmt.Sprintf("slot %d (%s) is not a member of the group", s.ordinal, s.id)
+	case m.MemberID == s.state.MemberBefore:
+		return fmt.Sprintf("slot %d (%s) has not joined: the group still has the member of the pod before", s.ordinal, s.id)
+	}
+	return ""
+}

@@ -1,0 +1,289 @@
+package rollout
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+var (
+	seeds = flag.Int("seeds", 10_000, "how many rollouts to simulate")
+	seed  = flag.Int64("seed", -1, "simulate this one and print its story")
+)
+
+const (
+	turmoil = 150 * time.Second // for so long anything can happen
+	atMost  = 20 * time.Minute  // by then all must have come to an end
+)
+
+// TestSimulate runs Decide against the world, with two operators that see it
+// late and are killed at any moment, while a user and bad luck interfere. The
+// invariants are checked at each step, and that it comes to the right end.
+func TestSimulate(t *testing.T) {
+	if *seed >= 0 {
+		s := simulate(*seed, true)
+		t.Logf("seed %d\n%s", *seed, strings.Join(s.w.log, "\n"))
+		if s.broken != "" {
+			t.Fatal(s.broken)
+		}
+		return
+	}
+	const shards = 4
+	var rollouts, begun atomic.Int64
+	t.Cleanup(func() {
+		t.Logf("%d simulated groups, %d rollouts begun", *seeds, begun.Load())
+		if rollouts.Load() > 100 && begun.Load() == 0 {
+			t.Error("no simulated group began a rollout: the simulation tests nothing")
+		}
+	})
+	for shard := range shards {
+		t.Run(fmt.Sprint(shard), func(t *testing.T) {
+			t.Parallel()
+			for n := int64(shard); n < int64(*seeds); n += shards {
+				s := simulate(n, false)
+				rollouts.Add(1)
+				begun.Add(int64(s.begun))
+				if s.broken != "" {
+					log := simulate(n, true).w.log
+					t.Fatalf("seed %d: %s\n%s", n, s.broken, strings.Join(log[max(0, len(log)-60):], "\n"))
+				}
+			}
+		})
+	}
+}
+
+// simulation is one run.
+type simulation struct {
+	w         *world
+	operators []*simOperator
+	checker   *checker
+	revisions int
+	broken    string
+	begun     int
+}
+
+func simulate(seed int64, telling bool) *simulation {
+	w := newWorld(seed, simSpec{})
+	w.telling = telling
+	w.object.spec = simSpec{Revision: "r0-good", Desired: 1 + int32(w.rng.Intn(6)), Budget: 1 + w.rng.Intn(2)}
+	w.saveObject()
+	s := &simulation{w: w, checker: newChecker(w)}
+	s.operators = []*simOperator{newOperator(w)}
+	for w.now.Sub(simEpoch) < turmoil && s.broken == "" {
+		s.interfere()
+		s.step()
+	}
+	s.calm()
+	for s.broken == "" && !s.finished() {
+		if w.now.Sub(simEpoch) > atMost {
+			s.broken = "it does not come to an end: " + s.unfinished()
+		}
+		s.step()
+	}
+	return s
+}
+
+// step is one tick of the world and of every operator.
+func (s *simulation) step() {
+	w := s.w
+	w.step()
+	for i, o := range s.operators {
+		o.look()
+		if o.nextRun.After(w.now) {
+			continue
+		}
+		o.nextRun = w.now.Add(w.between(0, time.Second))
+		killAfter := -1
+		if w.now.Sub(simEpoch) < turmoil && w.rng.Intn(40) == 0 {
+			killAfter = w.rng.Intn(4)
+		}
+		in, d, killed := o.run(killAfter)
+		s.note(in, d)
+		s.fault(s.checker.decision(in, d))
+		if killed {
+			w.logf("operator %d is killed", i)
+			s.operators[i] = newOperator(w)
+		}
+	}
+	s.fault(s.checker.truth())
+}
+
+func (s *simulation) fault(broken string) {
+	if s.broken == "" {
+		s.broken = broken
+	}
+}
+
+// note tells the story.
+func (s *simulation) note(in Input, d Decision) {
+	for _, a := range d.Actions {
+		if !s.w.telling {
+			break
+		}
+		s.w.logf("%s slot %d %s %s %v %s", a.Kind, a.Ordinal, a.Pod, a.Revision+a.Suffix, a.Members, a.Reason)
+	}
+	if s.w.telling && !sameState(in.State, d.State) {
+		s.w.logf("%s", summary(d.State))
+	}
+	before, after := in.State.Rollout, d.State.Rollout
+	if after != nil && (before == nil || before.To != after.To) {
+		s.begun++
+	}
+}
+
+// summary of a state on one line: each slot with its holder and revision.
+func summary(state v1alpha1.GroupState) string {
+	var b strings.Builder
+	size := "not started"
+	if state.Size != nil {
+		size = fmt.Sprintf("size %d", *state.Size)
+	}
+	fmt.Fprintf(&b, "%s, stable %s:", size, state.Stable)
+	for _, s := range state.Slots {
+		fmt.Fprintf(&b, " %d=%s(%s)", s.Ordinal, s.Holder, s.Revision)
+		if s.LostSince != nil {
+			b.WriteString(" lost")
+		}
+	}
+	if r := state.Rollout; r != nil {
+		fmt.Fprintf(&b, "; %s to %s, begun %v, passed %v %s", r.Stage, r.To, r.Begun, r.Passed, r.Failure)
+	}
+	return b.String()
+}
+
+// interfere is what users and bad luck do.
+func (s *simulation) interfere() {
+	w := s.w
+	spec := &w.object.spec
+	switch w.rng.Intn(120) {
+	case 0, 1:
+		s.revisions++
+		k := good
+		if w.rng.Intn(2) == 0 {
+			k = badKinds[w.rng.Intn(len(badKinds))]
+		}
+		spec.Revision = fmt.Sprintf("r%d-%s", s.revisions, k)
+		w.logf("the user applies %s", spec.Revision)
+		w.saveObject()
+	case 2:
+		if stable := w.object.state.Stable; stable != "" {
+			spec.Revision = stable
+			w.logf("the user applies %s again", stable)
+			w.saveObject()
+		}
+	case 3, 4:
+		spec.Desired = int32(w.rng.Intn(8))
+		w.logf("%d slots are desired", spec.Desired)
+		w.saveObject()
+	case 5:
+		spec.Paused = !spec.Paused
+		w.logf("paused: %v", spec.Paused)
+		w.saveObject()
+	case 6:
+		w.brokerAway = w.now.Add(w.between(time.Second, 40*time.Second))
+		w.logf("the broker is away until %.1fs", w.brokerAway.Sub(simEpoch).Seconds())
+	case 7:
+		s.operators = append(s.operators[:0:0], s.operators[0], newOperator(w))
+		w.logf("a second operator believes that it leads")
+	case 8:
+		s.operators = s.operators[:1]
+	default:
+		s.harmPod()
+	}
+}
+
+// harmPod deletes, loses or crashes a pod, rarely.
+func (s *simulation) harmPod() {
+	w := s.w
+	n := w.rng.Intn(400)
+	if n > 3 || len(w.pods) == 0 {
+		return
+	}
+	p := w.pods[w.rng.Intn(len(w.pods))]
+	if p.vanished || p.Deleting {
+		return
+	}
+	switch n {
+	case 0:
+		w.logf("somebody deletes %s", p.Name)
+		w.stopPod(p)
+	case 1:
+		w.logf("%s is lost", p.Name)
+		w.losePod(p)
+	default:
+		if !p.proc {
+			return
+		}
+		w.logf("%s crashes", p.Name)
+		w.crash(p)
+		p.Problem = ""
+	}
+	w.savePods()
+}
+
+// calm ends all interference; what is stable must be fit to run.
+func (s *simulation) calm() {
+	w := s.w
+	w.logf("all is calm from here on")
+	w.object.spec.Paused = false
+	nothingRuns := len(w.live()) == 0 || w.object.spec.Desired == 0
+	if kindOf(w.object.state.Stable) != good || nothingRuns || w.rng.Intn(2) == 0 {
+		s.revisions++
+		w.object.spec.Revision = fmt.Sprintf("r%d-good", s.revisions)
+	}
+	w.brokerAway = w.now
+	s.operators = s.operators[:1]
+	w.saveObject()
+}
+
+// finished: everything is as the user wants it, or was rolled back.
+func (s *simulation) finished() bool { return s.unfinished() == "" }
+
+func (s *simulation) unfinished() string {
+	w, state := s.w, s.w.object.state
+	if kindOf(state.Stable) != good {
+		return "the stable revision is bad"
+	}
+	if state.Size == nil || *state.Size != w.object.spec.Desired || len(state.Slots) != int(w.object.spec.Desired) {
+		return fmt.Sprintf("size %v with %d slots, desired are %d", state.Size, len(state.Slots), w.object.spec.Desired)
+	}
+	if state.Rollout != nil && state.Rollout.Stage != v1alpha1.RolloutRolledBack {
+		return "the rollout is " + string(state.Rollout.Stage)
+	}
+	if state.Rollout == nil && state.Stable != w.object.spec.Revision {
+		return "revision " + w.object.spec.Revision + " did not begin"
+	}
+	if kindOf(w.object.spec.Revision) == good && state.Rollout != nil {
+		return "a good revision was rolled back: " + state.Rollout.Failure
+	}
+	running := 0
+	for _, p := range w.pods {
+		switch {
+		case p.proc && (p.Revision != state.Stable || !w.memberOf(p)):
+			return p.Name + " still runs"
+		case p.proc:
+			running++
+		case !p.vanished:
+			return p.Name + " is left over"
+		}
+	}
+	if running != int(w.object.spec.Desired) || len(w.members) != running || !w.quiet() {
+		return fmt.Sprintf("%d run, %d members", running, len(w.members))
+	}
+	return ""
+}
+
+// forward says whether a rollout went on between two states: began a slot or
+// passed one.
+func forward(before, after *v1alpha1.RolloutState) bool {
+	if after == nil || before == nil || before.To != after.To {
+		return after != nil && len(after.Begun) > 0
+	}
+	return !slices.Equal(before.Begun, after.Begun) || !slices.Equal(before.Passed, after.Passed)
+}

@@ -1,0 +1,90 @@
+package rollout
+
+import (
+	"slices"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// want is what shall become of a slot.
+type want struct {
+	run  string // the revision that shall hold it; "" = nobody
+	keep string // a revision that shall stand warm beside it; "" = none
+}
+
+// wantOf is what shall become of a slot under a state.
+func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
+	if s.ordinal >= sizeOf(state) {
+		if s.ordinal < v.Desired && mayGrow(v, state) {
+			return want{keep: growthRevision(v, state)}
+		}
+		return want{}
+	}
+	r := state.Rollout
+	if r == nil || r.Stage == v1alpha1.RolloutRolledBack || r.Stage == v1alpha1.RolloutRollingBack {
+		return want{run: state.Stable}
+	}
+	w := rollingWant(state, s)
+	if r.Stage == v1alpha1.RolloutProgressing && !v.Group.Paused && slices.Contains(ahead(v, state), s.ordinal) {
+		w.keep = r.To
+	}
+	return w
+}
+
+// rollingWant: what was begun runs the update; everything else stays as it is,
+// and an empty slot gets the revision from before.
+func rollingWant(state v1alpha1.GroupState, s slot) want {
+	switch {
+	case slices.Contains(state.Rollout.Begun, s.ordinal):
+		return want{run: state.Rollout.To}
+	case s.holder != nil:
+		return want{run: s.holder.Revision}
+	default:
+		return want{run: state.Stable}
+	}
+}
+
+// queue is the slots that are not begun, in the order in which they shall be:
+// those that do not consume, those that are broken otherwise, then by ordinal.
+func queue(v seen, state v1alpha1.GroupState) []slot {
+	missing := unavailable(v, state)
+	rank := func(s slot) int {
+		switch {
+		case missing[s.ordinal]:
+			return 0
+		case broken(state, s):
+			return 1
+		default:
+			return 2
+		}
+	}
+	var rest []slot
+	for _, s := range v.inSize(state) {
+		if !slices.Contains(state.Rollout.Begun, s.ordinal) {
+			rest = append(rest, s)
+		}
+	}
+	slices.SortStableFunc(rest, func(a, b slot) int { return rank(a) - rank(b) })
+	return rest
+}
+
+// ahead are the slots whose successors are made warm already: as many as may be
+// begun next.
+func ahead(v seen, state v1alpha1.GroupState) []int32 {
+	var next []int32
+	for _, s := range queue(v, state) {
+		if len(next) < v.Group.Budget {
+			next = append(next, s.ordinal)
+		}
+	}
+	return next
+}
+
+// growthRevision is what new slots run: before the first start there is no
+// stable revision yet.
+func growthRevision(v seen, state v1alpha1.GroupState) string {
+	if state.Size == nil {
+		return v.Group.Revision
+	}
+	return state.Stable
+}

@@ -1,0 +1,66 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// removeFor is how long the removal of members may hold up a deletion: a broker
+// that is away must wedge nothing.
+const removeFor = 60 * time.Second
+
+// wind winds a group up whose object is being deleted: all pods are stopped
+// together, then the members are removed in one request, as far as Kafka allows
+// within a minute after the object's deletion.
+func wind(v seen, state v1alpha1.GroupState) Decision {
+	d := Decision{State: state, After: pollEvery}
+	d.Report = Report{Phase: v1alpha1.PhaseDeleting, Hurry: true}
+	left := 0
+	for _, s := range v.slots {
+		for _, p := range append(s.others, s.holder) {
+			if p == nil || p.Ended && p.Deleting {
+				continue
+			}
+			if !p.Ended {
+				left++
+			}
+			if !p.Deleting {
+				d.Actions = append(d.Actions, deletion(p, "the ConsumerGroup is being deleted"))
+			}
+		}
+	}
+	if left > 0 {
+		d.Report.Message = fmt.Sprintf("%d pods have yet to end", left)
+		return d
+	}
+	members, known := remaining(v)
+	switch {
+	case known && len(members) == 0:
+		d.Done = true
+	case v.Now.Sub(v.Group.DeletedAt) > removeFor:
+		d.Done = true
+		d.Report.Message = fmt.Sprintf("the members were not removed within %d s: the broker removes them after their session timeout", int(removeFor.Seconds()))
+	case known:
+		d.Actions = append(d.Actions, Action{Kind: RemoveMembers, Members: members, Reason: "the ConsumerGroup is being deleted"})
+		d.Report.Message = fmt.Sprintf("removing %d members from the group", len(members))
+	default:
+		d.Report.Message = "waiting for a reading of the group to remove its members: " + v.unknown
+	}
+	return d
+}
+
+// remaining are the members that are the group's own, and whether that is known.
+func remaining(v seen) ([]MemberRef, bool) {
+	if v.reading == nil {
+		return nil, false
+	}
+	var members []MemberRef
+	for _, s := range v.slots {
+		if m, listed := v.reading.Member(s.id); listed {
+			members = append(members, MemberRef{s.id, m.MemberID})
+		}
+	}
+	return members, true
+}
