@@ -75,7 +75,7 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 		return "paused: revision " + v.Group.Revision + " waits"
 	}
 	if leaving := resizeLeaves(*state); leaving != "" {
-		return leaving
+		return "the rollout waits: " + leaving
 	}
 	if v.reading == nil {
 		return fmt.Sprintf("revision %s waits for a reading of the group: %s", v.Group.Revision, v.unknown)
@@ -92,16 +92,6 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 		StartedAt: now, ProgressAt: now, Baseline: baseline,
 	}
 	return "the rollout begins"
-}
-
-// resizeLeaves: a rollout waits until the slots of a smaller size have left.
-func resizeLeaves(state v1alpha1.GroupState) string {
-	for _, s := range state.Slots {
-		if s.Ordinal >= sizeOf(state) {
-			return fmt.Sprintf("the rollout waits: slot %d is still leaving the group", s.Ordinal)
-		}
-	}
-	return ""
 }
 
 func anyActive(v seen, state v1alpha1.GroupState) bool {
@@ -185,9 +175,10 @@ func withdraw(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) {
 
 // beginSlots begins the next slots if the group is fit to change.
 func beginSlots(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) string {
+	started := ""
 	for _, s := range queue(v, state) {
 		if len(r.Begun)-len(r.Passed) >= v.Group.Budget {
-			return ""
+			return started
 		}
 		if spare := s.spare(r.To); spare == nil || !spare.Warm {
 			return fmt.Sprintf("waiting for the successor of slot %d to be warm%s", s.ordinal, problemOf(spare))
@@ -196,8 +187,9 @@ func beginSlots(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) str
 			return fmt.Sprintf("waiting for gate: slot %d is next: %s", s.ordinal, why)
 		}
 		r.Begun = insert(r.Begun, s.ordinal)
+		started = fmt.Sprintf("slot %d is being handed over to revision %s", s.ordinal, r.To)
 	}
-	return ""
+	return started
 }
 
 func problemOf(p *Pod) string {
@@ -213,7 +205,7 @@ func failed(v seen, r *v1alpha1.RolloutState, reason string) string {
 	if v.Group.PauseOnFailure {
 		r.Stage = v1alpha1.RolloutPaused
 	}
-	return reason
+	return "the gate has failed"
 }
 
 func insert(ordinals []int32, o int32) []int32 {

@@ -56,6 +56,9 @@ type evidence struct {
 
 // gate judges a begun slot: the first check that does not pass decides.
 func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
+	if s.holder != nil && s.holder.Deleting {
+		return waits("slot %d: pod %s has yet to end%s", s.ordinal, s.holder.Name, problemOf(s.holder))
+	}
 	if !s.holder.active() || s.holder.Revision != state.Rollout.To {
 		return waits("slot %d has not been taken over yet%s", s.ordinal, problemOf(s.spare(state.Rollout.To)))
 	}
@@ -67,7 +70,7 @@ func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
 	if m, ok := v.reading.Member(s.id); ok {
 		e.owned = m.Assigned
 	}
-	for _, check := range []func(evidence) verdict{restarts, standing, slower, settled} {
+	for _, check := range []func(evidence) verdict{restarts, joined, standing, slower, settled} {
 		if verdict := check(e); verdict.result != pass {
 			return verdict
 		}
@@ -83,7 +86,15 @@ func restarts(e evidence) verdict {
 			e.slot.ordinal, n, e.state.Rollout.To, e.state.Rollout.Baseline.Restarts, e.slot.holder.Problem)
 	}
 	if !e.slot.holder.Running {
-		return waits("the consumer of slot %d does not run: %s", e.slot.ordinal, e.slot.holder.Problem)
+		return waits("the consumer of slot %d is about to start%s", e.slot.ordinal, problemOf(e.slot.holder))
+	}
+	return verdict{result: pass}
+}
+
+// joined: the new pod is the slot's member.
+func joined(e evidence) verdict {
+	if why := notJoined(e.slot, e.v.reading); why != "" {
+		return verdict{wait, why}
 	}
 	return verdict{result: pass}
 }

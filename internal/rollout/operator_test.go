@@ -38,7 +38,7 @@ func (o *simOperator) look() {
 		o.objects, pods = len(w.objects)-1, len(w.podLog)-1
 	}
 	o.watch(pods)
-	if w.now.Sub(o.lastRead()) >= time.Second {
+	if w.now.Sub(o.lastRead()) >= time.Second && !w.now.Before(w.unreadUntil) {
 		o.late = append(o.late, w.read())
 	}
 	for len(o.late) > 0 && (w.rng.Intn(3) > 0 || len(o.late) > 4) {

@@ -22,7 +22,7 @@ func resize(v seen, state *v1alpha1.GroupState) string {
 	case state.Size == nil:
 		return start(v, state)
 	case v.Desired == size:
-		return ""
+		return resizeLeaves(*state)
 	case !mayResize(v, *state):
 		return fmt.Sprintf("%d slots are desired, %d there: %s", v.Desired, size, resizeWaits(v, *state))
 	case v.reading == nil:
@@ -119,12 +119,21 @@ func resizeWaits(v seen, state v1alpha1.GroupState) string {
 	if r := state.Rollout; r != nil && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutRollingBack) {
 		return "a rollout is under way"
 	}
+	return resizeLeaves(state)
+}
+
+// resizeLeaves: slots beyond the size are on their way out of the group.
+func resizeLeaves(state v1alpha1.GroupState) string {
+	leaving := 0
 	for _, s := range state.Slots {
-		if s.Ordinal >= sizeOf(state) && state.Size != nil {
-			return fmt.Sprintf("slot %d is still leaving the group", s.Ordinal)
+		if s.Ordinal >= sizeOf(state) {
+			leaving++
 		}
 	}
-	return ""
+	if leaving == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d slots are leaving the group", leaving)
 }
 
 // unfitToShrink: the slots that stay must be there, or the rebalance would wait

@@ -122,11 +122,10 @@ func (s *simulation) fault(broken string) {
 
 // note tells the story.
 func (s *simulation) note(in Input, d Decision) {
-	for _, a := range d.Actions {
-		if !s.w.telling {
-			break
+	if s.w.telling {
+		for _, a := range d.Actions {
+			s.w.logf("%s", describe(a))
 		}
-		s.w.logf("%s slot %d %s %s %v %s", a.Kind, a.Ordinal, a.Pod, a.Revision+a.Suffix, a.Members, a.Reason)
 	}
 	if s.w.telling && !sameState(in.State, d.State) {
 		s.w.logf("%s", summary(d.State))
@@ -137,6 +136,24 @@ func (s *simulation) note(in Input, d Decision) {
 	}
 }
 
+// describe an action on one line.
+func describe(a Action) string {
+	switch a.Kind {
+	case CreatePod:
+		return fmt.Sprintf("create pod orders-%d-%s of %s", a.Ordinal, a.Suffix, a.Revision)
+	case ActivatePod:
+		return fmt.Sprintf("activate %s (%s)", a.Pod, a.UID)
+	case DeletePod:
+		return fmt.Sprintf("delete %s: %s", a.Pod, a.Reason)
+	default:
+		var ids []string
+		for _, m := range a.Members {
+			ids = append(ids, m.MemberID)
+		}
+		return fmt.Sprintf("remove the members %s: %s", strings.Join(ids, ", "), a.Reason)
+	}
+}
+
 // summary of a state on one line: each slot with its holder and revision.
 func summary(state v1alpha1.GroupState) string {
 	var b strings.Builder
@@ -144,7 +161,7 @@ func summary(state v1alpha1.GroupState) string {
 	if state.Size != nil {
 		size = fmt.Sprintf("size %d", *state.Size)
 	}
-	fmt.Fprintf(&b, "%s, stable %s:", size, state.Stable)
+	fmt.Fprintf(&b, "   state: %s, stable %s:", size, state.Stable)
 	for _, s := range state.Slots {
 		fmt.Fprintf(&b, " %d=%s(%s)", s.Ordinal, s.Holder, s.Revision)
 		if s.LostSince != nil {
@@ -188,6 +205,9 @@ func (s *simulation) interfere() {
 	case 6:
 		w.brokerAway = w.now.Add(w.between(time.Second, 40*time.Second))
 		w.logf("the broker is away until %.1fs", w.brokerAway.Sub(simEpoch).Seconds())
+	case 9:
+		w.unreadUntil = w.now.Add(w.between(time.Second, 40*time.Second))
+		w.logf("nothing is read until %.1fs", w.unreadUntil.Sub(simEpoch).Seconds())
 	case 7:
 		s.operators = append(s.operators[:0:0], s.operators[0], newOperator(w))
 		w.logf("a second operator believes that it leads")
@@ -237,7 +257,7 @@ func (s *simulation) calm() {
 		s.revisions++
 		w.object.spec.Revision = fmt.Sprintf("r%d-good", s.revisions)
 	}
-	w.brokerAway = w.now
+	w.brokerAway, w.unreadUntil = w.now, w.now
 	s.operators = s.operators[:1]
 	w.saveObject()
 }

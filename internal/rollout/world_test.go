@@ -114,15 +114,16 @@ type world struct {
 	pods    []*simPod
 	podLog  [][]Pod // all versions of the list of pods
 
-	members    map[string]*simMember
-	owners     map[string][]int32 // as of the last rebalance
-	joining    map[string]bool    // while rebalancing: who has joined again
-	preparing  bool
-	prepared   time.Time // when the rebalance began
-	offsets    [simPartitions]simOffsets
-	brokerAway time.Time // until
-	removals   []removal
-	rebalances int
+	members     map[string]*simMember
+	owners      map[string][]int32 // as of the last rebalance
+	joining     map[string]bool    // while rebalancing: who has joined again
+	preparing   bool
+	prepared    time.Time // when the rebalance began
+	offsets     [simPartitions]simOffsets
+	brokerAway  time.Time // until
+	unreadUntil time.Time // no reading is taken until then, not even a failed one
+	removals    []removal
+	rebalances  int
 
 	uids    int
 	telling bool // keep a log
@@ -221,11 +222,10 @@ func (w *world) movePod(p *simPod) {
 	if p.vanished {
 		return
 	}
-	if due(p.seenEndAt, w.now) && !p.proc {
-		p.Ended, p.Running, p.Ready = true, false, false
-	}
-	if due(p.goneAt, w.now) && p.Ended {
+	if p.Ended && due(p.goneAt, w.now) {
 		p.vanished = true
+	} else if due(p.seenEndAt, w.now) && !p.proc {
+		p.Ended, p.Running, p.Ready = true, false, false
 	}
 }
 

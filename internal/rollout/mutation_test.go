@@ -1,0 +1,111 @@
+package rollout
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// mutations take one guard of an invariant away each. The simulation must see it.
+var mutations = []struct {
+	name, file, guard, without string
+	breaks                     string
+}{
+	{
+		"a deleted pod counts as ended", "decide.go",
+		"p := &in.Pods[i]", "p := &in.Pods[i]; p.Ended = p.Ended || p.Deleting",
+		"invariant 1",
+	}, {
+		"the id of a lost pod is used at once", "mend.go",
+		"return len(away) > 1 && away.Span() >= awayHeartbeats*v.Group.Heartbeat", "return true",
+		"invariant 1",
+	}, {
+		"the group grows while an id is absent", "resize.go",
+		"if othersAbsent(v, *state) {", "if false {",
+		"invariant 2",
+	}, {
+		"a holder is stopped with no reading", "permit.go",
+		"if v.reading == nil && !blind {", "if false {",
+		"invariant 3",
+	}, {
+		"an old reading is acted on", "../lag/window.go",
+		"age > FreshFor", "age > 10*FreshFor",
+		"invariant 3",
+	}, {
+		"the gate does not look at lag and commits", "gate.go",
+		"{restarts, joined, standing, slower, settled}", "{restarts, joined, settled}",
+		"invariant 4",
+	}, {
+		"the gate does not wait for members", "gate.go",
+		"{restarts, joined, standing, slower, settled}", "{restarts}",
+		"invariant 4",
+	}, {
+		"more than the budget is stopped", "permit.go",
+		"if !out && len(missing) >= v.Group.Budget {", "if !out && len(missing) >= v.Group.Budget+1 {",
+		"invariant 5",
+	}, {
+		"a holder is activated before it is persisted", "permit.go",
+		"if persisted(v.State, p.slot.ordinal, p.pod) {", "if true {",
+		"invariant 6",
+	}, {
+		"a member is removed by its instance id alone", "permit.go",
+		"gone = append(gone, MemberRef{p.slot.id, m.MemberID})", "gone = append(gone, MemberRef{p.slot.id, m.MemberID[:0]})",
+		"invariant 9",
+	},
+}
+
+// TestMutations shows that the simulation tests the guards: without one of them
+// it fails, and names the invariant.
+func TestMutations(t *testing.T) {
+	if os.Getenv("KOHORT_MUTATED") != "" {
+		return
+	}
+	for _, m := range mutations {
+		t.Run(m.name, func(t *testing.T) {
+			path, err := filepath.Abs(m.file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(string(source), m.guard); n != 1 {
+				t.Fatalf("the guard is %d times in %s", n, m.file)
+			}
+			mutated := strings.Replace(string(source), m.guard, m.without, 1)
+			out := runMutated(t, path, mutated)
+			if !strings.Contains(out, m.breaks+":") {
+				t.Errorf("the simulation does not see it; want %q, got:\n%s", m.breaks, out)
+			}
+		})
+	}
+}
+
+// runMutated runs the simulation with another text for one file.
+func runMutated(t *testing.T, path, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	replacement := filepath.Join(dir, filepath.Base(path))
+	if err := os.WriteFile(replacement, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {path: replacement}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlayFile := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(overlayFile, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "test", "-vet=off", "-overlay", overlayFile, "-run", "TestSimulate", ".", "-seeds", "1500")
+	cmd.Env = append(os.Environ(), "KOHORT_MUTATED=1")
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Error("the simulation passes")
+	}
+	return string(out)
+}

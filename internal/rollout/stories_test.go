@@ -1,0 +1,122 @@
+package rollout
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the stories anew")
+
+// TestStories tells the ordinary cases, one operator that sees everything at
+// once: what is done, and what it is done for. The stories are shown in
+// docs/rollouts.md.
+func TestStories(t *testing.T) {
+	stories := []struct {
+		name   string
+		before func(w *world) // once all slots of r0-good consume
+		lasts  time.Duration
+		desc   string
+	}{
+		{
+			name: "good-release", lasts: 60 * time.Second,
+			desc:   "Three slots, maxUnavailable 1, settledSeconds 5. The user applies a good revision.",
+			before: func(w *world) { w.object.spec.Revision = "r1-good" },
+		}, {
+			name: "bad-release", lasts: 60 * time.Second,
+			desc:   "Three slots. The user applies a revision whose consumers join and commit nothing.",
+			before: func(w *world) { w.object.spec.Revision = "r1-stalled" },
+		}, {
+			name: "missing-image", lasts: 200 * time.Second,
+			desc:   "Three slots, progressDeadlineSeconds 180. The user applies a revision whose image does not exist.",
+			before: func(w *world) { w.object.spec.Revision = "r1-unpullable" },
+		}, {
+			name: "grow", lasts: 30 * time.Second,
+			desc:   "Three slots. Six are desired.",
+			before: func(w *world) { w.object.spec.Desired = 6 },
+		}, {
+			name: "shrink", lasts: 30 * time.Second,
+			desc:   "Three slots. One is desired.",
+			before: func(w *world) { w.object.spec.Desired = 1 },
+		}, {
+			name: "pod-deleted", lasts: 20 * time.Second,
+			desc:   "Three slots. Somebody deletes the pod of slot 1.",
+			before: func(w *world) { w.logf("somebody deletes %s", w.pods[1].Name); w.stopPod(w.pods[1]) },
+		}, {
+			name: "pod-lost", lasts: 60 * time.Second,
+			desc:   "Three slots. The pod of slot 1 is deleted by force: nobody saw its process end.",
+			before: func(w *world) { w.logf("%s is deleted by force", w.pods[1].Name); w.losePod(w.pods[1]) },
+		},
+	}
+	for _, story := range stories {
+		t.Run(story.name, func(t *testing.T) {
+			got := story.desc + "\n\n" + strings.Join(tell(t, story.before, story.lasts), "\n") + "\n"
+			path := filepath.Join("testdata", story.name+".golden")
+			if *update {
+				if err := os.MkdirAll("testdata", 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("the story has changed (-want +got); -update writes it anew:\n%s", diff)
+			}
+		})
+	}
+}
+
+// tell lets three slots start, then something happen, and returns what was done
+// from then on, with the phases and messages that people see.
+func tell(t *testing.T, happens func(*world), lasts time.Duration) []string {
+	t.Helper()
+	w := newWorld(1, simSpec{Revision: "r0-good", Desired: 3, Budget: 1})
+	s := &simulation{w: w, checker: newChecker(w)}
+	o := newOperator(w)
+	s.operators = []*simOperator{o}
+	told := ""
+	pass := func() {
+		w.step()
+		o.look()
+		o.objects = len(w.objects) - 1
+		o.watch(len(w.podLog) - 1)
+		in, d, _ := o.run(-1)
+		s.note(in, d)
+		if broken := s.checker.decision(in, d) + s.checker.truth(); broken != "" {
+			t.Fatal(broken)
+		}
+		if line := string(d.Report.Phase) + ": " + d.Report.Message; line != told {
+			told = line
+			w.logf("-- %s", line)
+		}
+	}
+	for !s.finished() {
+		if w.now.Sub(simEpoch) > time.Minute {
+			t.Fatal("the group does not start: " + s.unfinished())
+		}
+		pass()
+	}
+	for range 60 { // a baseline
+		pass()
+	}
+	w.telling, w.rebalances = true, 0
+	start := w.now
+	happens(w)
+	w.saveObject()
+	w.savePods()
+	for w.now.Sub(start) < lasts {
+		pass()
+	}
+	w.logf("rebalances: %d", w.rebalances)
+	return w.log
+}
