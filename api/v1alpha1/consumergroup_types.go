@@ -224,6 +224,8 @@ const (
 
 // Rollout says how a changed template replaces the running one: slot by slot,
 // each under the same identity, so that the group does not rebalance.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.gate) && has(self.gate.settledSeconds) ? self.gate.settledSeconds : 20) < (has(self.progressDeadlineSeconds) ? self.progressDeadlineSeconds : 600)",message="rollout.gate.settledSeconds must be less than rollout.progressDeadlineSeconds, or no slot can pass the gate in time"
 type Rollout struct {
 	// maxUnavailable is how many slots may be in handover at once. Default: 1.
 	// +optional

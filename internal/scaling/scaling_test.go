@@ -21,11 +21,26 @@ func known(lag int64) Input {
 	}
 }
 
+// decision is an input and what is to be decided, without the history.
+type decision struct {
+	in   Input
+	want Decision
+}
+
+func check(t *testing.T, cases map[string]decision) {
+	t.Helper()
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			c.want.History = []Recommendation{{At: start, Need: c.want.Raw}}
+			if diff := cmp.Diff(c.want, Desired(c.in)); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestDesiredWithoutWindows(t *testing.T) {
-	for name, c := range map[string]struct {
-		in   Input
-		want Decision
-	}{
+	check(t, map[string]decision{
 		"one jump up": {
 			in:   known(5200),
 			want: Decision{Desired: 6, Raw: 6, Active: true, Reason: "lag 5200 needs 6 slots at 1000 each"},
@@ -57,6 +72,17 @@ func TestDesiredWithoutWindows(t *testing.T) {
 			want: Decision{Desired: 12, Raw: 1<<31 - 1, Active: true,
 				Reason: "lag 4611686018427387904 needs 2147483647 slots at 1 each; held at 12: maxReplicas"},
 		},
+		"partitions win over the minimum": {
+			in: with(known(100), func(in *Input) { in.CanOwn, in.Min, in.Current = p(int32(4)), 6, 6 }),
+			want: Decision{Desired: 4, Raw: 1, Active: true,
+				Reason: "lag 100 needs 1 slot at 1000 each; held at 4: no more can own a partition, although minReplicas is 6"},
+		},
+	})
+}
+
+// What users of KEDA ran into.
+func TestDesiredWhereOthersFail(t *testing.T) {
+	check(t, map[string]decision{
 		// kedacore/keda#4483: 5 partitions, 5 per replica, lag 27 gave 6 pods.
 		"never one more than partitions": {
 			in: with(known(27), func(in *Input) { in.CanOwn, in.LagPerReplica = p(int32(5)), 5 }),
@@ -75,19 +101,7 @@ func TestDesiredWithoutWindows(t *testing.T) {
 			want: Decision{Desired: 24, Raw: 1000000, Active: true,
 				Reason: "lag 1000000000 needs 1000000 slots at 1000 each; held at 24: no more can own a partition"},
 		},
-		"partitions win over the minimum": {
-			in: with(known(100), func(in *Input) { in.CanOwn, in.Min, in.Current = p(int32(4)), 6, 6 }),
-			want: Decision{Desired: 4, Raw: 1, Active: true,
-				Reason: "lag 100 needs 1 slot at 1000 each; held at 4: no more can own a partition, although minReplicas is 6"},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c.want.History = []Recommendation{{At: start, Need: c.want.Raw}}
-			if diff := cmp.Diff(c.want, Desired(c.in)); diff != "" {
-				t.Errorf("-want +got\n%s", diff)
-			}
-		})
-	}
+	})
 }
 
 // An outage of the brokers reads as no lag nowhere: kedacore/keda#4098.

@@ -1,0 +1,242 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// tickTimeout bounds everything that one tick asks for.
+const tickTimeout = 8 * time.Second
+
+// Options of a Collector. The zero value has the defaults.
+type Options struct {
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+	// Interval between two readings of a group. Default: 5 s.
+	Interval time.Duration
+	// FastInterval is the same for a group that was hurried. Default: 1 s.
+	FastInterval time.Duration
+	// StartsInterval between two readings of where logs begin. Default: 60 s.
+	StartsInterval time.Duration
+	// OnReading is told of each new reading. It must return at once.
+	OnReading func(group string)
+}
+
+// Collector reads all groups of one Kafka cluster together: the number of
+// requests per tick grows with the brokers, not with the groups.
+type Collector struct {
+	client *Client
+	opts   Options
+	wake   chan struct{}
+	begins map[lag.TopicPartition]logBegin // of the goroutine that ticks
+
+	mu      sync.Mutex
+	groups  map[string]*tracked
+	info    Info
+	infoErr error
+}
+
+// tracked is a group that is read.
+type tracked struct {
+	topics     []string // sorted
+	window     lag.Window
+	readAt     time.Time // when the last tick that read it began
+	hurryUntil time.Time
+	atOnce     bool
+}
+
+// NewCollector makes a collector that reads nothing before Run.
+func NewCollector(client *Client, opts Options) *Collector {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.OnReading == nil {
+		opts.OnReading = func(string) {}
+	}
+	setDefault(&opts.Interval, 5*time.Second)
+	setDefault(&opts.FastInterval, time.Second)
+	setDefault(&opts.StartsInterval, time.Minute)
+	return &Collector{
+		client:  client,
+		opts:    opts,
+		wake:    make(chan struct{}, 1),
+		begins:  map[lag.TopicPartition]logBegin{},
+		groups:  map[string]*tracked{},
+		infoErr: errors.New("the cluster has not been asked yet"),
+	}
+}
+
+func setDefault(d *time.Duration, def time.Duration) {
+	if *d <= 0 {
+		*d = def
+	}
+}
+
+// Run reads until the context ends.
+func (c *Collector) Run(ctx context.Context) {
+	var nextForAll time.Time
+	for ctx.Err() == nil {
+		now := c.opts.Now()
+		all := !now.Before(nextForAll)
+		if all {
+			nextForAll = now.Add(c.opts.Interval)
+		}
+		// Without any group the cluster is asked all the same: its status says
+		// whether it answers.
+		if due := c.due(now, all); all || len(due) > 0 {
+			c.tick(ctx, due)
+		}
+		timer := time.NewTimer(c.untilNext(nextForAll))
+		select {
+		case <-ctx.Done():
+		case <-c.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// Track reads a group from now on, at once for the first time or when its topics
+// have changed. It can be repeated at will.
+func (c *Collector) Track(group string, topics []string) {
+	topics = slices.Compact(slices.Sorted(slices.Values(topics)))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.groups[group]
+	if t == nil {
+		t = &tracked{}
+		c.groups[group] = t
+	} else if slices.Equal(t.topics, topics) {
+		return
+	}
+	t.topics, t.atOnce = topics, true
+	c.poke()
+}
+
+// Untrack forgets a group and its readings.
+func (c *Collector) Untrack(group string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.groups, group)
+}
+
+// Hurry reads a tracked group at short intervals until a time. It is read at
+// once if it was not in a hurry already; prolonging a hurry that lasts costs no
+// reading, so it can be called whenever something is seen to be under way.
+func (c *Collector) Hurry(group string, until time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.groups[group]
+	if t == nil {
+		return
+	}
+	if t.hurryUntil.Before(c.opts.Now()) {
+		t.atOnce = true
+		c.poke()
+	}
+	if until.After(t.hurryUntil) {
+		t.hurryUntil = until
+	}
+}
+
+// Window is a copy of a group's readings of the last ten minutes, oldest first:
+// all of the last three minutes, before that one in ten seconds.
+func (c *Collector) Window(group string) lag.Window {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.groups[group]; t != nil {
+		return slices.Clone(t.window)
+	}
+	return nil
+}
+
+// Ping is what the last tick learned about the cluster: what it said last, and
+// an error if it does not answer now.
+func (c *Collector) Ping() (Info, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.info, c.infoErr
+}
+
+func (c *Collector) poke() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// due are the groups to read now, in order.
+func (c *Collector) due(now time.Time, all bool) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var due []string
+	for _, name := range sortedKeys(c.groups) {
+		t := c.groups[name]
+		hurried := now.Before(t.hurryUntil) && now.Sub(t.readAt) >= c.opts.FastInterval
+		if all || t.atOnce || hurried {
+			due = append(due, name)
+		}
+	}
+	return due
+}
+
+func (c *Collector) untilNext(nextForAll time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.opts.Now()
+	wait := nextForAll.Sub(now)
+	for _, t := range c.groups {
+		if t.atOnce {
+			return 0
+		}
+		if now.Before(t.hurryUntil) {
+			wait = min(wait, t.readAt.Add(c.opts.FastInterval).Sub(now))
+		}
+	}
+	return max(0, wait)
+}
+
+// tick reads some groups with one request of each kind per broker.
+func (c *Collector) tick(ctx context.Context, names []string) {
+	at := c.opts.Now()
+	asked := map[string][]string{}
+	c.mu.Lock()
+	for _, name := range names {
+		if t := c.groups[name]; t != nil {
+			asked[name] = t.topics
+			t.readAt, t.atOnce = at, false
+		}
+	}
+	c.mu.Unlock()
+
+	bounded, cancel := context.WithTimeout(ctx, tickTimeout)
+	defer cancel()
+	info, readings, err := c.read(bounded, at, asked)
+	if ctx.Err() != nil {
+		return // stopped in the middle: that says nothing about Kafka
+	}
+
+	c.mu.Lock()
+	if c.infoErr = err; err == nil {
+		c.info = info
+	}
+	for name, reading := range readings {
+		if t := c.groups[name]; t != nil && slices.Equal(t.topics, asked[name]) {
+			t.window = thinned(append(t.window, reading), at)
+		}
+	}
+	c.mu.Unlock()
+	for _, name := range sortedKeys(readings) {
+		c.opts.OnReading(name)
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	return slices.Sorted(maps.Keys(m))
+}

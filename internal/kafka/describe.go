@@ -1,0 +1,129 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// notClassic is in the message of GROUP_ID_NOT_FOUND where the group exists and
+// is of another protocol (GroupMetadataManager.classicGroup, brokers from 4.0).
+const notClassic = "is not a classic group"
+
+// description is what a coordinator says about a group, or why it is unknown.
+type description struct {
+	state   string
+	members []lag.Member
+	err     string
+}
+
+// describe asks the groups' coordinators for states and members, all groups of
+// a coordinator in one request.
+func (c *Client) describe(ctx context.Context, groups []string) map[string]description {
+	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
+	defer cancel()
+	all := make(map[string]description, len(groups))
+	if len(groups) == 0 {
+		return all
+	}
+	for _, name := range groups {
+		all[name] = description{err: "the broker did not answer for the group"}
+	}
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	req.Groups = groups
+	for _, shard := range c.kgo.RequestSharded(ctx, req) {
+		if shard.Err != nil {
+			text := c.explain("describing groups"+of(shard.Meta), shard.Err).Error()
+			for _, name := range shard.Req.(*kmsg.DescribeGroupsRequest).Groups {
+				all[name] = description{err: text}
+			}
+			continue
+		}
+		for _, g := range shard.Resp.(*kmsg.DescribeGroupsResponse).Groups {
+			all[g.Group] = readGroup(g)
+		}
+	}
+	return all
+}
+
+func readGroup(g kmsg.DescribeGroupsResponseGroup) description {
+	notFound := g.ErrorCode == kerr.GroupIDNotFound.Code
+	switch {
+	case notFound && g.ErrorMessage != nil && strings.Contains(*g.ErrorMessage, notClassic):
+		return description{err: "the group is of type consumer (KIP-848), which is not supported yet: set group.protocol=classic in the consumers"}
+	case notFound:
+		return description{state: lag.StateDead}
+	case g.ErrorCode != 0:
+		return description{err: "describing the group: " + says(g.ErrorCode, "DESCRIBE on the group")}
+	case g.ProtocolType != "" && g.ProtocolType != "consumer":
+		return description{err: fmt.Sprintf("the group has the protocol type %q: consumers do not use it", g.ProtocolType)}
+	}
+	read := description{state: g.State}
+	for _, m := range g.Members {
+		member := lag.Member{MemberID: m.MemberID, ClientID: m.ClientID}
+		if m.InstanceID != nil {
+			member.InstanceID = *m.InstanceID
+		}
+		// In other states the broker leaves assignments out or shows old ones.
+		if g.State == lag.StateStable {
+			assigned, err := readAssignment(m.MemberAssignment)
+			if err != nil {
+				return description{err: fmt.Sprintf("reading what member %s owns: %v", m.MemberID, err)}
+			}
+			member.Assigned = assigned
+		}
+		read.members = append(read.members, member)
+	}
+	slices.SortFunc(read.members, func(a, b lag.Member) int {
+		return cmp.Or(cmp.Compare(a.InstanceID, b.InstanceID), cmp.Compare(a.MemberID, b.MemberID))
+	})
+	return read
+}
+
+func readAssignment(raw []byte) ([]lag.TopicPartition, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	var assignment kmsg.ConsumerMemberAssignment
+	if err := assignment.ReadFrom(raw); err != nil {
+		return nil, err
+	}
+	var assigned []lag.TopicPartition
+	for _, t := range assignment.Topics {
+		for _, p := range t.Partitions {
+			assigned = append(assigned, lag.TopicPartition{Topic: t.Topic, Partition: p})
+		}
+	}
+	slices.SortFunc(assigned, comparePartitions)
+	return assigned, nil
+}
+
+func comparePartitions(a, b lag.TopicPartition) int {
+	return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+}
+
+// topicPartitions is some partitions of one topic.
+type topicPartitions struct {
+	name       string
+	partitions []int32
+}
+
+// byTopic gathers partitions, which are sorted, by topic.
+func byTopic(partitions []lag.TopicPartition) []topicPartitions {
+	var topics []topicPartitions
+	for _, tp := range partitions {
+		if len(topics) == 0 || topics[len(topics)-1].name != tp.Topic {
+			topics = append(topics, topicPartitions{name: tp.Topic})
+		}
+		last := &topics[len(topics)-1]
+		last.partitions = append(last.partitions, tp.Partition)
+	}
+	return topics
+}

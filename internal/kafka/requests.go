@@ -1,0 +1,229 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// The timestamps that ListOffsets takes for the two ends of a log.
+const (
+	logEnd   = -1
+	logStart = -2
+)
+
+// noCommit is the committed offset of a partition without a commit.
+const noCommit = -1
+
+// kadm has calls for all of what follows, but lets one denied group or topic
+// fail the whole call: here what fails for one fails for that one.
+
+// topic is what is known about a topic.
+type topic struct {
+	id         [16]byte
+	partitions []int32 // in order
+	missing    bool    // the broker does not know it
+	err        string  // why nothing is known
+}
+
+// offset is a position in a partition's log, or why it is unknown.
+type offset struct {
+	at  int64
+	err string
+}
+
+// topics asks any broker for the cluster and the partitions of topics.
+func (c *Client) topics(ctx context.Context, names []string) (Info, map[string]topic, error) {
+	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
+	defer cancel()
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{} // none; nil would be all
+	for _, name := range names {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := req.RequestWith(ctx, c.kgo)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		return Info{}, nil, c.explain("asking for the cluster's metadata", err)
+	}
+	info := Info{Brokers: int32(len(resp.Brokers))}
+	if resp.ClusterID != nil {
+		info.ClusterID = *resp.ClusterID
+	}
+	topics := make(map[string]topic, len(names))
+	for _, name := range names {
+		topics[name] = topic{err: fmt.Sprintf("the broker did not answer for topic %s", name)}
+	}
+	for _, t := range resp.Topics {
+		if t.Topic != nil {
+			topics[*t.Topic] = readTopic(t)
+		}
+	}
+	return info, topics, nil
+}
+
+func readTopic(t kmsg.MetadataResponseTopic) topic {
+	switch t.ErrorCode {
+	case 0:
+	case kerr.UnknownTopicOrPartition.Code, kerr.UnknownTopicID.Code:
+		return topic{missing: true}
+	default:
+		return topic{err: fmt.Sprintf("partitions of topic %s: %s", *t.Topic, says(t.ErrorCode, "DESCRIBE on the topic"))}
+	}
+	read := topic{id: t.TopicID}
+	for _, p := range t.Partitions {
+		read.partitions = append(read.partitions, p.Partition)
+	}
+	slices.Sort(read.partitions)
+	return read
+}
+
+// committed asks the groups' coordinators for committed offsets, all groups of a
+// coordinator in one request.
+func (c *Client) committed(ctx context.Context, groups map[string][]lag.TopicPartition) map[string]map[lag.TopicPartition]offset {
+	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
+	defer cancel()
+	all := make(map[string]map[lag.TopicPartition]offset, len(groups))
+	req := kmsg.NewPtrOffsetFetchRequest()
+	for _, name := range sortedKeys(groups) {
+		all[name] = unanswered(groups[name])
+		if len(groups[name]) == 0 {
+			continue
+		}
+		g := kmsg.NewOffsetFetchRequestGroup()
+		g.Group = name
+		for _, t := range byTopic(groups[name]) {
+			rt := kmsg.NewOffsetFetchRequestGroupTopic()
+			rt.Topic, rt.Partitions = t.name, t.partitions
+			g.Topics = append(g.Topics, rt)
+		}
+		req.Groups = append(req.Groups, g)
+	}
+	if len(req.Groups) == 0 {
+		return all
+	}
+	for _, shard := range c.kgo.RequestSharded(ctx, req) {
+		if shard.Err != nil {
+			text := c.explain("asking for committed offsets"+of(shard.Meta), shard.Err).Error()
+			for _, g := range shard.Req.(*kmsg.OffsetFetchRequest).Groups {
+				setAll(all[g.Group], offset{err: text})
+			}
+			continue
+		}
+		for _, g := range shard.Resp.(*kmsg.OffsetFetchResponse).Groups {
+			readCommitted(g, all[g.Group])
+		}
+	}
+	return all
+}
+
+func readCommitted(g kmsg.OffsetFetchResponseGroup, into map[lag.TopicPartition]offset) {
+	switch g.ErrorCode {
+	case 0:
+	case kerr.GroupIDNotFound.Code:
+		setAll(into, offset{at: noCommit})
+		return
+	default:
+		setAll(into, offset{err: "committed offsets: " + says(g.ErrorCode, "DESCRIBE on the group")})
+		return
+	}
+	for _, t := range g.Topics {
+		for _, p := range t.Partitions {
+			o := offset{at: p.Offset}
+			if p.ErrorCode != 0 {
+				o = offset{err: "committed offset: " + says(p.ErrorCode, "DESCRIBE on the topic")}
+			}
+			set(into, lag.TopicPartition{Topic: t.Topic, Partition: p.Partition}, o)
+		}
+	}
+}
+
+// offsets asks the partitions' leaders for one end of their logs.
+func (c *Client) offsets(ctx context.Context, end int64, partitions []lag.TopicPartition) map[lag.TopicPartition]offset {
+	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
+	defer cancel()
+	all := unanswered(partitions)
+	if len(partitions) == 0 {
+		return all
+	}
+	req := kmsg.NewPtrListOffsetsRequest()
+	for _, t := range byTopic(partitions) {
+		rt := kmsg.NewListOffsetsRequestTopic()
+		rt.Topic = t.name
+		for _, p := range t.partitions {
+			rp := kmsg.NewListOffsetsRequestTopicPartition()
+			rp.Partition, rp.Timestamp = p, end
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		req.Topics = append(req.Topics, rt)
+	}
+	for _, shard := range c.kgo.RequestSharded(ctx, req) {
+		if shard.Err != nil {
+			text := c.explain("asking for the ends of logs"+of(shard.Meta), shard.Err).Error()
+			for _, t := range shard.Req.(*kmsg.ListOffsetsRequest).Topics {
+				for _, p := range t.Partitions {
+					set(all, lag.TopicPartition{Topic: t.Topic, Partition: p.Partition}, offset{err: text})
+				}
+			}
+			continue
+		}
+		for _, t := range shard.Resp.(*kmsg.ListOffsetsResponse).Topics {
+			for _, p := range t.Partitions {
+				o := offset{at: p.Offset}
+				if p.ErrorCode != 0 {
+					o = offset{err: "end of the log: " + says(p.ErrorCode, "DESCRIBE on the topic")}
+				}
+				set(all, lag.TopicPartition{Topic: t.Topic, Partition: p.Partition}, o)
+			}
+		}
+	}
+	return all
+}
+
+// says is what the broker answered, and which ACL is missing if that is it.
+func says(code int16, needs string) string {
+	err := kerr.ErrorForCode(code)
+	if isDenial(err) {
+		return fmt.Sprintf("the broker answers %s: the operator's user needs %s", kerr.TypedErrorForCode(code).Message, needs)
+	}
+	return fmt.Sprintf("the broker answers %v", err)
+}
+
+// of names the broker that a part of a request went to, if it got that far.
+func of(meta kgo.BrokerMetadata) string {
+	if meta.Host == "" {
+		return ""
+	}
+	return fmt.Sprintf(" of broker %d (%s)", meta.NodeID, address(meta))
+}
+
+func unanswered(partitions []lag.TopicPartition) map[lag.TopicPartition]offset {
+	all := make(map[lag.TopicPartition]offset, len(partitions))
+	for _, tp := range partitions {
+		all[tp] = offset{err: "the broker did not answer for the partition"}
+	}
+	return all
+}
+
+// set keeps to what was asked for.
+func set(all map[lag.TopicPartition]offset, tp lag.TopicPartition, o offset) {
+	if _, asked := all[tp]; asked {
+		all[tp] = o
+	}
+}
+
+func setAll(all map[lag.TopicPartition]offset, o offset) {
+	for tp := range all {
+		all[tp] = o
+	}
+}

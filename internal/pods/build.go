@@ -1,0 +1,133 @@
+package pods
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// Input is what a pod is made from.
+type Input struct {
+	// Group owns the pod.
+	Group *v1alpha1.ConsumerGroup
+	// Template as Parse returned it. It is not changed.
+	Template *corev1.PodTemplateSpec
+	// Consumer is the name of the container that consumes; empty means the first.
+	Consumer string
+	// Revision that the template is.
+	Revision string
+	// Ordinal of the slot.
+	Ordinal int32
+	// InstanceID is the slot's group.instance.id.
+	InstanceID string
+	// Suffix ends the pod's name, so that a successor can stand beside its
+	// predecessor.
+	Suffix string
+	// LauncherImage holds the launcher, as its entrypoint.
+	LauncherImage string
+	// BootstrapServers of the KafkaCluster.
+	BootstrapServers []string
+}
+
+// Name is the name of the pod of a slot.
+func Name(group string, ordinal int32, suffix string) string {
+	return fmt.Sprintf("%s-%d-%s", group, ordinal, suffix)
+}
+
+// Build makes the pod of a slot. The same input makes the same pod.
+func Build(in Input) (*corev1.Pod, error) {
+	if in.LauncherImage == "" {
+		return nil, fmt.Errorf("building a pod of ConsumerGroup %s: the launcher's image is not known", in.Group.Name)
+	}
+	consumer := Consumer(in.Template, in.Consumer)
+	pod := &corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metadata(in, consumer),
+		Spec:       *in.Template.Spec.DeepCopy(),
+	}
+	pod.Spec.RestartPolicy = corev1.RestartPolicyAlways
+	container := find(pod.Spec.Containers, consumer)
+	if container == nil {
+		return nil, fmt.Errorf("building a pod of ConsumerGroup %s: the template has no container %q",
+			in.Group.Name, consumer)
+	}
+	container.Env = append(identity(in, container.Env), container.Env...)
+	addWaiting(&pod.Spec, in.LauncherImage)
+	return pod, nil
+}
+
+func metadata(in Input, consumer string) metav1.ObjectMeta {
+	labels := withoutPrefix(in.Template.Labels)
+	labels[v1alpha1.LabelGroup] = in.Group.Name
+	labels[v1alpha1.LabelSlot] = strconv.Itoa(int(in.Ordinal))
+	labels[v1alpha1.LabelRevision] = in.Revision
+	annotations := withoutPrefix(in.Template.Annotations)
+	annotations[v1alpha1.AnnotationInstanceID] = in.InstanceID
+	annotations[v1alpha1.AnnotationConsumer] = consumer
+	owner := metav1.NewControllerRef(in.Group, v1alpha1.GroupVersion.WithKind("ConsumerGroup"))
+	return metav1.ObjectMeta{
+		Name:            Name(in.Group.Name, in.Ordinal, in.Suffix),
+		Namespace:       in.Group.Namespace,
+		Labels:          labels,
+		Annotations:     annotations,
+		OwnerReferences: []metav1.OwnerReference{*owner},
+	}
+}
+
+// withoutPrefix is a copy without Kohort's own keys: a template that carries an
+// activation must activate nothing.
+func withoutPrefix(all map[string]string) map[string]string {
+	kept := make(map[string]string, len(all))
+	maps.Copy(kept, all)
+	maps.DeleteFunc(kept, func(key, _ string) bool { return strings.HasPrefix(key, v1alpha1.Prefix) })
+	return kept
+}
+
+func find(containers []corev1.Container, name string) *corev1.Container {
+	for i := range containers {
+		if containers[i].Name == name {
+			return &containers[i]
+		}
+	}
+	return nil
+}
+
+// injectedNames in the order in which they are set.
+var injectedNames = []string{
+	v1alpha1.EnvBootstrapServers,
+	v1alpha1.EnvGroupID,
+	v1alpha1.EnvGroupInstanceID,
+	v1alpha1.EnvSessionTimeoutMS,
+	v1alpha1.EnvHeartbeatInterval,
+}
+
+func injected(name string) bool { return slices.Contains(injectedNames, name) }
+
+// identity is the preset Env, less what the template sets itself. It comes
+// before the template's own variables, so that those can refer to it as in
+// $(KAFKA_GROUP_ID).
+func identity(in Input, own []corev1.EnvVar) []corev1.EnvVar {
+	spec := &in.Group.Spec
+	values := map[string]string{
+		v1alpha1.EnvBootstrapServers:  strings.Join(in.BootstrapServers, ","),
+		v1alpha1.EnvGroupID:           in.Group.GroupID(),
+		v1alpha1.EnvGroupInstanceID:   in.InstanceID,
+		v1alpha1.EnvSessionTimeoutMS:  strconv.FormatInt(spec.Membership.Session().Milliseconds(), 10),
+		v1alpha1.EnvHeartbeatInterval: strconv.FormatInt(spec.Membership.Heartbeat().Milliseconds(), 10),
+	}
+	var env []corev1.EnvVar
+	for _, name := range injectedNames {
+		set := slices.ContainsFunc(own, func(v corev1.EnvVar) bool { return v.Name == name })
+		if !set {
+			env = append(env, corev1.EnvVar{Name: name, Value: values[name]})
+		}
+	}
+	return env
+}

@@ -1,0 +1,156 @@
+package pods
+
+import (
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// Observation is what a pod's object says about its consumer.
+type Observation struct {
+	// Ordinal of the slot; -1 if the label is missing or no number.
+	Ordinal    int32
+	Revision   string
+	InstanceID string
+	// Warm: the gate runs and waits; the activation starts the consumer.
+	Warm bool
+	// Activated: the annotation names this very pod.
+	Activated bool
+	// Running: the consumer's container runs.
+	Running bool
+	// Ready is the pod's condition.
+	Ready bool
+	// Deleting since DeletedAt, with Grace between SIGTERM and SIGKILL.
+	Deleting  bool
+	DeletedAt time.Time
+	Grace     time.Duration
+	// Ended: no process of the consumer runs or will run.
+	Ended bool
+	// Restarts of the consumer's container, and the reason of its last end.
+	Restarts int32
+	LastExit string
+	// Problem is why the pod does not get on, for people. Empty: nothing.
+	Problem string
+}
+
+// Observe reads a pod. now is only used to say how long a pod has been ending.
+func Observe(pod *corev1.Pod, now time.Time) Observation {
+	o := Observation{
+		Ordinal:    ordinal(pod),
+		Revision:   pod.Labels[v1alpha1.LabelRevision],
+		InstanceID: pod.Annotations[v1alpha1.AnnotationInstanceID],
+		Activated:  pod.UID != "" && pod.Annotations[v1alpha1.AnnotationActivate] == string(pod.UID),
+		Ready:      condition(pod, corev1.PodReady).Status == corev1.ConditionTrue,
+	}
+	if pod.DeletionTimestamp != nil {
+		o.Deleting = true
+		o.Grace = grace(pod)
+		// The timestamp is the deadline; the grace period lies before it.
+		o.DeletedAt = pod.DeletionTimestamp.Add(-o.Grace)
+	}
+	consumer := consumerStatus(pod)
+	o.Running = consumer.State.Running != nil
+	o.Restarts = consumer.RestartCount
+	o.LastExit = lastExit(consumer)
+	o.Ended = ended(pod, consumer, o.DeletedAt)
+	gate := status(pod.Status.InitContainerStatuses, v1alpha1.ContainerGate)
+	o.Warm = gate.State.Running != nil && (gate.Started == nil || !*gate.Started) && !o.Deleting && !o.Ended
+	o.Problem = problem(pod, o, now)
+	return o
+}
+
+func ordinal(pod *corev1.Pod) int32 {
+	n, err := strconv.ParseInt(pod.Labels[v1alpha1.LabelSlot], 10, 32)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return int32(n)
+}
+
+// ended says whether the consumer's end was recorded by someone who knows. A
+// crash is no end: the kubelet restarts the container.
+func ended(pod *corev1.Pod, consumer corev1.ContainerStatus, deletedAt time.Time) bool {
+	switch {
+	case pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded:
+		return !condemned(pod)
+	case pod.DeletionTimestamp == nil:
+		return false
+	case pod.Spec.NodeName == "":
+		return true // no kubelet has ever heard of it
+	case consumer.State.Terminated == nil:
+		return false
+	}
+	// A status from before the deletion may tell of a crash, after which the
+	// container was started again. The kubelet says which generation a status is
+	// about (a deletion makes a new one); older ones leave only the time, which
+	// has no more than seconds.
+	if pod.Status.ObservedGeneration > 0 {
+		return pod.Status.ObservedGeneration >= pod.Generation
+	}
+	return !consumer.State.Terminated.FinishedAt.Time.Before(deletedAt.Truncate(time.Second))
+}
+
+// condemned: the phase Failed was written by the pod garbage collector because
+// the node is gone, and not by a kubelet that saw the containers end.
+func condemned(pod *corev1.Pod) bool {
+	c := condition(pod, corev1.DisruptionTarget)
+	return c.Status == corev1.ConditionTrue && c.Reason == "DeletionByPodGC"
+}
+
+// grace is between SIGTERM and SIGKILL, as the deletion asked for it.
+func grace(pod *corev1.Pod) time.Duration {
+	s := pod.DeletionGracePeriodSeconds
+	if s == nil {
+		s = pod.Spec.TerminationGracePeriodSeconds
+	}
+	if s == nil {
+		return corev1.DefaultTerminationGracePeriodSeconds * time.Second
+	}
+	return time.Duration(*s) * time.Second
+}
+
+// consumerStatus is the zero value as long as the kubelet has not reported.
+func consumerStatus(pod *corev1.Pod) corev1.ContainerStatus {
+	name := pod.Annotations[v1alpha1.AnnotationConsumer]
+	if name == "" && len(pod.Spec.Containers) > 0 {
+		name = pod.Spec.Containers[0].Name
+	}
+	return status(pod.Status.ContainerStatuses, name)
+}
+
+func status(all []corev1.ContainerStatus, name string) corev1.ContainerStatus {
+	for _, s := range all {
+		if s.Name == name {
+			return s
+		}
+	}
+	return corev1.ContainerStatus{}
+}
+
+func condition(pod *corev1.Pod, kind corev1.PodConditionType) corev1.PodCondition {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == kind {
+			return c
+		}
+	}
+	return corev1.PodCondition{}
+}
+
+// lastExit is the reason of the container's last end, as OOMKilled.
+func lastExit(s corev1.ContainerStatus) string {
+	if t := termination(s); t != nil {
+		return t.Reason
+	}
+	return ""
+}
+
+// termination is the latest one that is known; nil if there was none.
+func termination(s corev1.ContainerStatus) *corev1.ContainerStateTerminated {
+	if s.State.Terminated != nil {
+		return s.State.Terminated
+	}
+	return s.LastTerminationState.Terminated
+}

@@ -1,0 +1,291 @@
+package pods
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// now is 45 seconds after the deletions of these tests were asked for.
+var now = time.Date(2026, 11, 21, 3, 0, 45, 0, time.UTC)
+
+// podHead begins each pod of these tests; its consumer is the second container.
+const podHead = `
+metadata:
+  name: orders-3-x7k2p
+  uid: 5d1e
+  generation: 1
+  labels: {kohort.dev/group: orders, kohort.dev/slot: "3", kohort.dev/revision: 7c8d9bb4f5}
+  annotations:
+    kohort.dev/instance-id: orders-3f9a2-0003
+    kohort.dev/consumer: app
+`
+
+const podActivated = podHead + `    kohort.dev/activate: 5d1e
+`
+
+const podSpec = `
+spec:
+  nodeName: node-1
+  terminationGracePeriodSeconds: 30
+  containers: [{name: proxy}, {name: app}]
+`
+
+// deleted goes before podSpec: the deadline is 30 s after the request.
+const deleted = `
+  deletionTimestamp: "2026-11-21T03:00:30Z"
+  deletionGracePeriodSeconds: 30
+`
+
+const gateWaits = `
+  initContainerStatuses:
+  - {name: kohort-install, ready: true, started: false, state: {terminated: {exitCode: 0, reason: Completed}}}
+  - {name: kohort-check-app, ready: true, started: false, state: {terminated: {exitCode: 0, reason: Completed}}}
+  - {name: kohort-gate, ready: false, started: false, state: {running: {startedAt: "2026-11-21T03:00:02Z"}}}
+`
+
+const gatePassed = `
+  initContainerStatuses:
+  - {name: kohort-gate, ready: true, started: true, state: {running: {startedAt: "2026-11-21T03:00:02Z"}}}
+`
+
+const appRuns = `
+  containerStatuses:
+  - {name: app, ready: true, started: true, restartCount: 0, state: {running: {startedAt: "2026-11-21T02:00:05Z"}}}
+  - {name: proxy, ready: true, started: true, restartCount: 0, state: {running: {startedAt: "2026-11-21T02:00:05Z"}}}
+`
+
+func TestObserve(t *testing.T) {
+	seen := Observation{Ordinal: 3, Revision: "7c8d9bb4f5", InstanceID: "orders-3f9a2-0003"}
+	with := func(change func(*Observation)) Observation {
+		o := seen
+		change(&o)
+		return o
+	}
+	deleting := func(change func(*Observation)) Observation {
+		return with(func(o *Observation) {
+			o.Activated = true
+			o.Deleting, o.Grace = true, 30*time.Second
+			o.DeletedAt = time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
+			change(o)
+		})
+	}
+	for name, tc := range map[string]struct {
+		pod  string
+		want Observation
+	}{
+		"just created": {podHead + `status: {phase: Pending}`, seen},
+		"initialising": {podHead + podSpec + `
+status:
+  phase: Pending
+  initContainerStatuses:
+  - {name: kohort-install, state: {running: {startedAt: "2026-11-21T03:00:02Z"}}}
+  - {name: kohort-check-app, state: {waiting: {reason: PodInitializing}}}
+  - {name: kohort-gate, started: false, state: {waiting: {reason: PodInitializing}}}
+  containerStatuses:
+  - {name: app, state: {waiting: {reason: PodInitializing}}}
+`, seen},
+		"warm": {podHead + podSpec + `
+status:
+  phase: Pending` + gateWaits + `
+  containerStatuses:
+  - {name: app, started: false, state: {waiting: {reason: PodInitializing}}}
+`, with(func(o *Observation) { o.Warm = true })},
+		"copied activation": {podHead + "    kohort.dev/activate: another\n" + podSpec + `
+status:
+  phase: Pending` + gateWaits, with(func(o *Observation) { o.Warm = true })},
+		"activated, not yet released": {podActivated + podSpec + `
+status:
+  phase: Pending` + gateWaits, with(func(o *Observation) { o.Warm, o.Activated = true, true })},
+		"consuming": {podActivated + podSpec + `
+status:
+  phase: Running
+  conditions: [{type: Ready, status: "True"}]` + gatePassed + appRuns,
+			with(func(o *Observation) { o.Activated, o.Running, o.Ready = true, true, true })},
+		"crashed, restarts at once": {podActivated + podSpec + `
+status:
+  phase: Running
+  conditions: [{type: Ready, status: "False"}]` + gatePassed + `
+  containerStatuses:
+  - {name: app, restartCount: 0, state: {terminated: {exitCode: 137, reason: OOMKilled, finishedAt: "2026-11-21T03:00:01Z"}}}
+`, with(func(o *Observation) {
+			o.Activated, o.LastExit = true, "OOMKilled"
+			o.Problem = "consumer crashed once, exit code 137 (OOMKilled)"
+		})},
+		"crashed, deleted before it was restarted": {podActivated + deleted + podSpec + `
+status:
+  phase: Running` + gatePassed + `
+  containerStatuses:
+  - {name: app, restartCount: 0, state: {terminated: {exitCode: 1, reason: Error, finishedAt: "2026-11-21T02:59:59Z"}}}
+`, deleting(func(o *Observation) {
+			o.LastExit = "Error"
+			o.Problem = "does not end: deleted 45 s ago, grace 30 s, and its node has not reported the end"
+		})},
+		"stopping": {podActivated + deleted + podSpec + `
+status:
+  phase: Running` + gatePassed + appRuns, deleting(func(o *Observation) {
+			o.Running = true
+			o.Problem = "ignores SIGTERM: deleted 45 s ago, grace 30 s"
+		})},
+		"ended, others still stop": {podActivated + deleted + podSpec + `
+status:
+  phase: Running` + gatePassed + `
+  containerStatuses:
+  - {name: app, state: {terminated: {exitCode: 0, reason: Completed, finishedAt: "2026-11-21T03:00:00Z"}}}
+  - {name: proxy, ready: true, state: {running: {startedAt: "2026-11-21T02:00:05Z"}}}
+`, deleting(func(o *Observation) { o.Ended, o.LastExit = true, "Completed" })},
+		"another container ended": {podActivated + deleted + podSpec + `
+status:
+  phase: Running` + gatePassed + `
+  containerStatuses:
+  - {name: app, ready: true, state: {running: {startedAt: "2026-11-21T02:00:05Z"}}}
+  - {name: proxy, state: {terminated: {exitCode: 0, reason: Completed, finishedAt: "2026-11-21T03:00:01Z"}}}
+`, deleting(func(o *Observation) {
+			o.Running = true
+			o.Problem = "ignores SIGTERM: deleted 45 s ago, grace 30 s"
+		})},
+		"ended by phase": {podActivated + deleted + podSpec + `status: {phase: Succeeded}`,
+			deleting(func(o *Observation) { o.Ended = true })},
+		"deleted, never scheduled": {podActivated + deleted + `
+spec: {containers: [{name: app}]}
+status: {phase: Pending}`, deleting(func(o *Observation) { o.Ended = true })},
+		"evicted": {podActivated + podSpec + `
+status: {phase: Failed, reason: Evicted, message: "The node was low on resource: memory."}`,
+			with(func(o *Observation) {
+				o.Activated, o.Ended = true, true
+				o.Problem = "pod failed: Evicted: The node was low on resource: memory."
+			})},
+		"node gone": {podActivated + deleted + podSpec + `
+status:
+  phase: Failed
+  conditions: [{type: DisruptionTarget, status: "True", reason: DeletionByPodGC}]` + gatePassed + appRuns,
+			deleting(func(o *Observation) {
+				o.Running = true
+				o.Problem = "its node is gone, and nobody can say whether the consumer still runs"
+			})},
+		"a warm pod that is deleted": {podHead + deleted + podSpec + `
+status:
+  phase: Pending` + gateWaits, deleting(func(o *Observation) {
+			o.Activated = false
+			o.Problem = "does not end: deleted 45 s ago, grace 30 s, and its node has not reported the end"
+		})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, Observe(podOf(t, tc.pod), now)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestEndedByGeneration: where the kubelet says which generation a status is
+// about, the times in it (seconds only) decide nothing.
+func TestEndedByGeneration(t *testing.T) {
+	for observed, want := range map[int64]bool{1: false, 2: true} {
+		pod := podOf(t, podActivated+deleted+podSpec+gatePassedStatus)
+		pod.Generation, pod.Status.ObservedGeneration = 2, observed
+		if got := Observe(pod, now).Ended; got != want {
+			t.Errorf("status about generation %d of 2: ended is %t, want %t", observed, got, want)
+		}
+	}
+}
+
+const gatePassedStatus = `
+status:
+  phase: Running
+  containerStatuses:
+  - {name: app, state: {terminated: {exitCode: 1, reason: Error, finishedAt: "2026-11-21T03:00:00Z"}}}
+`
+
+func TestOrdinal(t *testing.T) {
+	for label, want := range map[string]int32{"0": 0, "12": 12, "": -1, "x": -1, "-1": -1, "99999999999": -1} {
+		pod := &corev1.Pod{}
+		pod.Labels = map[string]string{"kohort.dev/slot": label}
+		if got := Observe(pod, now).Ordinal; got != want {
+			t.Errorf("label %q: got %d, want %d", label, got, want)
+		}
+	}
+}
+
+func TestProblem(t *testing.T) {
+	for name, tc := range map[string]struct{ status, want string }{
+		"unschedulable": {`
+  conditions:
+  - {type: PodScheduled, status: "False", reason: Unschedulable, message: "0/3 nodes are available: 3 Insufficient cpu."}
+`, "unschedulable: 0/3 nodes are available: 3 Insufficient cpu."},
+		"held by a scheduling gate": {`
+  conditions:
+  - {type: PodScheduled, status: "False", reason: SchedulingGated, message: "Scheduling is blocked due to non-empty scheduling gates"}
+`, "not scheduled (SchedulingGated): Scheduling is blocked due to non-empty scheduling gates"},
+		"image missing": {`
+  initContainerStatuses:
+  - name: kohort-check-app
+    image: registry/x:2
+    state: {waiting: {reason: ErrImagePull, message: "rpc error: code = NotFound\n  desc = failed to pull"}}
+`, "image registry/x:2 cannot be pulled (ErrImagePull): rpc error: code = NotFound desc = failed to pull"},
+		"image without a message": {`
+  initContainerStatuses:
+  - {name: kohort-check-app, image: "registry/x:2", state: {waiting: {reason: ImagePullBackOff}}}
+`, "image registry/x:2 cannot be pulled (ImagePullBackOff)"},
+		"check cannot start": {`
+  initContainerStatuses:
+  - name: kohort-check-app
+    state: {waiting: {reason: CreateContainerConfigError, message: container has runAsNonRoot and image will run as root}}
+`, "the check of container app cannot be started (CreateContainerConfigError): container has runAsNonRoot and image will run as root"},
+		"init container crashes": {`
+  initContainerStatuses:
+  - {name: migrate, restartCount: 1, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 2, reason: Error}}}
+`, "init container migrate crashed 2 times, exit code 2; restarts in back-off"},
+		"init container that crashed is done": {`
+  initContainerStatuses:
+  - {name: migrate, restartCount: 1, ready: true, state: {terminated: {exitCode: 0, reason: Completed}}, lastState: {terminated: {exitCode: 2, reason: Error}}}
+`, ""},
+		"consumer in back-off": {`
+  containerStatuses:
+  - name: app
+    restartCount: 2
+    state: {waiting: {reason: CrashLoopBackOff, message: back-off 20s restarting failed container}}
+    lastState: {terminated: {exitCode: 1, reason: Error, message: "no such topic\n"}}
+`, "consumer crashed 3 times, exit code 1: no such topic; restarts in back-off"},
+		"consumer runs again": {`
+  containerStatuses:
+  - {name: app, ready: true, restartCount: 2, state: {running: {}}, lastState: {terminated: {exitCode: 1, reason: Error}}}
+`, ""},
+		"consumer runs again, not ready": {`
+  containerStatuses:
+  - {name: app, restartCount: 2, state: {running: {}}, lastState: {terminated: {exitCode: 1, reason: Error}}}
+`, "consumer crashed 2 times, exit code 1"},
+		"consumer ends by itself": {`
+  containerStatuses:
+  - {name: app, restartCount: 0, state: {terminated: {exitCode: 0, reason: Completed}}}
+`, "consumer ended by itself once, exit code 0"},
+		"command missing": {`
+  containerStatuses:
+  - {name: app, restartCount: 0, state: {waiting: {reason: RunContainerError, message: 'exec: "/orders": no such file'}}}
+`, `consumer cannot be started (RunContainerError): exec: "/orders": no such file`},
+		"another container crashes": {`
+  containerStatuses:
+  - {name: app, ready: true, state: {running: {}}}
+  - {name: proxy, restartCount: 0, state: {terminated: {exitCode: 3, reason: Error}}}
+`, "container proxy crashed once, exit code 3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pod := podOf(t, podActivated+podSpec+"status:\n  phase: Pending"+tc.status)
+			if diff := cmp.Diff(tc.want, Observe(pod, now).Problem); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func podOf(t *testing.T, text string) *corev1.Pod {
+	t.Helper()
+	pod := &corev1.Pod{}
+	if err := yaml.UnmarshalStrict([]byte(text), pod); err != nil {
+		t.Fatal(err)
+	}
+	return pod
+}

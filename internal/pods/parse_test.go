@@ -1,0 +1,100 @@
+package pods
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+func TestParseRefuses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		template, consumer string
+		want               string
+	}{
+		"nothing":   {``, "", "template is empty: it must be a pod template with spec.containers"},
+		"null":      {`null`, "", "template is empty: it must be a pod template with spec.containers"},
+		"a string":  {`"app"`, "", "template must be an object with metadata and spec, as in a Deployment"},
+		"a list":    {`[]`, "", "template must be an object with metadata and spec, as in a Deployment"},
+		"no spec":   {`{}`, "", "template.spec.containers is empty: at least the consumer's container is needed"},
+		"a pod's":   {`{"containers":[{"name":"app"}]}`, "", "template.spec.containers is empty: at least the consumer's container is needed"},
+		"cut off":   {`{"spec":`, "", "template cannot be read: unexpected end of JSON input"},
+		"no list":   {`{"spec":{"containers":"app"}}`, "", "template.spec.containers must be a list, but it is a string"},
+		"no number": {`{"spec":{"containers":[{"name":"app","ports":[{"containerPort":"http"}]}]}}`, "", "template.spec.containers.ports.containerPort must be a number (int32), but it is a string"},
+		"no string": {`{"spec":{"containers":[{"name":"app","env":[{"name":"A","value":1}]}]}}`, "", "template.spec.containers.env.value must be a string, but it is a number"},
+		"no bool":   {`{"spec":{"hostNetwork":"yes","containers":[{"name":"app"}]}}`, "", "template.spec.hostNetwork must be true or false, but it is a string"},
+		"no object": {`{"spec":[]}`, "", "template.spec must be an object, but it is a list"},
+		"quantity":  {`{"spec":{"containers":[{"name":"app","resources":{"limits":{"cpu":"much"}}}]}}`, "", "template cannot be read: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"},
+
+		"restart policy":    {`{"spec":{"restartPolicy":"Never","containers":[{"name":"app"}]}}`, "", "template.spec.restartPolicy Never is refused: only Always lets a crashed consumer come back in its own pod, under the identity that it has"},
+		"container's":       {`{"spec":{"containers":[{"name":"app","restartPolicy":"Never"}]}}`, "", "template.spec.containers[0].restartPolicy Never is refused: a crashed consumer must come back in its own pod"},
+		"init container":    {`{"spec":{"initContainers":[{"name":"kohort-gate"}],"containers":[{"name":"app"}]}}`, "", `template.spec.initContainers[0].name "kohort-gate" is refused: names that begin with "kohort-" are Kohort's own`},
+		"container":         {`{"spec":{"containers":[{"name":"app"},{"name":"kohort-x"}]}}`, "", `template.spec.containers[1].name "kohort-x" is refused: names that begin with "kohort-" are Kohort's own`},
+		"volume":            {`{"spec":{"volumes":[{"name":"kohort-bin"}],"containers":[{"name":"app"}]}}`, "", `template.spec.volumes[0].name "kohort-bin" is refused: names that begin with "kohort-" are Kohort's own`},
+		"no such consumer":  {`{"spec":{"containers":[{"name":"app"},{"name":"proxy"}]}}`, "orders", `consumer.container "orders" is not in the template, which has app, proxy`},
+		"consumer is init":  {`{"spec":{"initContainers":[{"name":"setup"}],"containers":[{"name":"app"}]}}`, "setup", `consumer.container "setup" is an init container of the template: it must be one of spec.containers`},
+		"fixed instance id": {`{"spec":{"containers":[{"name":"app","env":[{"name":"KAFKA_GROUP_INSTANCE_ID","value":"me"}]}]}}`, "", `template.spec.containers[0].env sets KAFKA_GROUP_INSTANCE_ID, which is refused: all pods would get one id and fence each other out of the group; Kohort gives each pod its own`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse(runtime.RawExtension{Raw: []byte(tc.template)}, tc.consumer)
+			if err == nil {
+				t.Fatal("not refused")
+			}
+			if diff := cmp.Diff(tc.want, err.Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestParseAllows(t *testing.T) {
+	for name, template := range map[string]string{
+		"host network":                  `spec: {hostNetwork: true, containers: [{name: app}]}`,
+		"restart policy":                `spec: {restartPolicy: Always, containers: [{name: app}]}`,
+		"an instance id beside":         `spec: {containers: [{name: app}, {name: b, env: [{name: KAFKA_GROUP_INSTANCE_ID, value: b}]}]}`,
+		"a name with kohort inside":     `spec: {containers: [{name: my-kohort-app}], volumes: [{name: kohort, emptyDir: {}}]}`,
+		"fields that Kohort knows not":  `spec: {containers: [{name: app, newerThanKohort: 1}]}`,
+		"metadata that is not for pods": `{metadata: {name: x, creationTimestamp: null}, spec: {containers: [{name: app}]}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Parse(raw(t, template), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got.Spec.Containers) == 0 {
+				t.Error("containers are missing")
+			}
+		})
+	}
+}
+
+func TestUnknown(t *testing.T) {
+	got := Unknown(raw(t, `{metadata: {label: {}}, spec: {containers: [{name: app, imagePullPolcy: Always}]}}`))
+	want := []string{`unknown field "metadata.label"`, `unknown field "spec.containers[0].imagePullPolcy"`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := Unknown(raw(t, `spec: {containers: [{name: app}]}`)); len(got) != 0 {
+		t.Errorf("got %v, want none", got)
+	}
+}
+
+func TestOverridden(t *testing.T) {
+	template := parse(t, `
+spec:
+  containers:
+  - name: other
+    env: [{name: KAFKA_GROUP_ID, value: other}]
+  - name: app
+    env:
+    - {name: KAFKA_SESSION_TIMEOUT_MS, value: "10000"}
+    - {name: HOME, value: /}
+    - {name: KAFKA_BOOTSTRAP_SERVERS, value: "kafka:9094"}
+`, "app")
+	want := []string{v1alpha1.EnvSessionTimeoutMS, v1alpha1.EnvBootstrapServers}
+	if diff := cmp.Diff(want, Overridden(template, "app")); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,167 @@
+// Package measure reads what the sample consumers logged and says what a group's
+// records went through: the longest pause of each partition, what was processed
+// twice, and what was never processed.
+package measure
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Record is one record that a consumer processed.
+type Record struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+	At        time.Time
+}
+
+// line is a line of the sample consumer's log.
+type line struct {
+	Millis    int64  `json:"t"`
+	Event     string `json:"event"`
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+}
+
+// Records reads all records from the logs that match a pattern (filepath.Glob).
+// Lines that are not the consumer's are passed over, and so is a last line that
+// is not complete yet.
+func Records(pattern string) ([]Record, error) {
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("find logs: %w", err)
+	}
+	var records []Record
+	for _, path := range files {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("read log: %w", err)
+		}
+		scanner := bufio.NewScanner(file)
+		scanner.Buffer(nil, 1<<20)
+		for scanner.Scan() {
+			var l line
+			if json.Unmarshal(scanner.Bytes(), &l) == nil && l.Event == "record" {
+				records = append(records, Record{l.Topic, l.Partition, l.Offset, time.UnixMilli(l.Millis)})
+			}
+		}
+		if err := scanner.Err(); err != nil {
+			return nil, fmt.Errorf("read log %s: %w", path, err)
+		}
+		if err := file.Close(); err != nil {
+			return nil, fmt.Errorf("close log %s: %w", path, err)
+		}
+	}
+	return records, nil
+}
+
+// Outcome is what the records of one partition went through.
+type Outcome struct {
+	Topic     string
+	Partition int32
+	// Pause is the longest time between two records processed one after another.
+	Pause time.Duration
+	// Twice is how many records were processed more than once, counting each time
+	// after the first.
+	Twice int
+	// Lost is how many offsets between the first and the last processed one were
+	// never processed. (A topic without transactions has no gaps of its own.)
+	Lost int
+}
+
+// Outcomes is what the records that were processed in a span of time went
+// through, by topic and partition. Twice and lost are looked for in all records
+// up to the end of the span.
+func Outcomes(records []Record, from, to time.Time) []Outcome {
+	type key struct {
+		topic     string
+		partition int32
+	}
+	byPartition := map[key][]Record{}
+	for _, r := range records {
+		if !r.At.After(to) {
+			k := key{r.Topic, r.Partition}
+			byPartition[k] = append(byPartition[k], r)
+		}
+	}
+	var outcomes []Outcome
+	for k, all := range byPartition {
+		o := Outcome{Topic: k.topic, Partition: k.partition}
+		o.Pause = pause(all, from, to)
+		o.Twice, o.Lost = counts(all)
+		outcomes = append(outcomes, o)
+	}
+	slices.SortFunc(outcomes, func(a, b Outcome) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
+	return outcomes
+}
+
+// pause is the longest gap that lies in the span; one that is still open at its
+// end counts up to there.
+func pause(records []Record, from, to time.Time) time.Duration {
+	slices.SortFunc(records, func(a, b Record) int { return a.At.Compare(b.At) })
+	last, longest := from, time.Duration(0)
+	for _, r := range records {
+		if r.At.Before(from) {
+			continue
+		}
+		longest = max(longest, r.At.Sub(last))
+		last = r.At
+	}
+	return max(longest, to.Sub(last))
+}
+
+func counts(records []Record) (twice, lost int) {
+	times := map[int64]int{}
+	first, last := records[0].Offset, records[0].Offset
+	for _, r := range records {
+		times[r.Offset]++
+		first, last = min(first, r.Offset), max(last, r.Offset)
+	}
+	for _, n := range times {
+		twice += n - 1
+	}
+	return twice, int(last-first) + 1 - len(times)
+}
+
+// Summary of the outcomes of all partitions.
+type Summary struct {
+	MedianPause, MaxPause time.Duration
+	Twice, Lost           int
+}
+
+// Summarize sums outcomes up.
+func Summarize(outcomes []Outcome) Summary {
+	var s Summary
+	var pauses []time.Duration
+	for _, o := range outcomes {
+		pauses = append(pauses, o.Pause)
+		s.Twice += o.Twice
+		s.Lost += o.Lost
+	}
+	s.MedianPause = Median(pauses)
+	if len(pauses) > 0 {
+		s.MaxPause = slices.Max(pauses)
+	}
+	return s
+}
+
+// Median of some durations; of an even number the mean of the middle two; zero
+// of none.
+func Median(durations []time.Duration) time.Duration {
+	if len(durations) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(durations))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}

@@ -1,0 +1,62 @@
+package measure
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func at(ms int64) time.Time { return time.UnixMilli(ms) }
+
+func TestOutcomes(t *testing.T) {
+	records := []Record{
+		{"orders", 0, 10, at(1000)}, {"orders", 0, 11, at(1100)}, {"orders", 0, 12, at(1900)},
+		{"orders", 0, 12, at(1950)}, {"orders", 0, 14, at(2000)},
+		{"orders", 1, 5, at(500)}, {"orders", 1, 6, at(1200)},
+	}
+	got := Outcomes(records, at(1000), at(2000))
+	want := []Outcome{
+		{Topic: "orders", Partition: 0, Pause: 800 * time.Millisecond, Twice: 1, Lost: 1},
+		// The pause is still open at the end of the span.
+		{Topic: "orders", Partition: 1, Pause: 800 * time.Millisecond},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	summary := Summary{MedianPause: 800 * time.Millisecond, MaxPause: 800 * time.Millisecond, Twice: 1, Lost: 1}
+	if diff := cmp.Diff(summary, Summarize(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRecordsPassesOverWhatIsNotARecord(t *testing.T) {
+	log := `{"t":1000,"event":"joined","generation":3}
+not json at all
+{"t":1001,"event":"record","topic":"orders","partition":2,"offset":7}
+{"t":1002,"event":"record","topic":"orders","par`
+	path := filepath.Join(t.TempDir(), "app.log")
+	if err := os.WriteFile(path, []byte(log), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Records(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Record{{"orders", 2, 7, at(1001)}}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for _, c := range []struct {
+		in   []time.Duration
+		want time.Duration
+	}{{nil, 0}, {[]time.Duration{5}, 5}, {[]time.Duration{9, 1}, 5}, {[]time.Duration{9, 1, 2}, 2}} {
+		if got := Median(c.in); got != c.want {
+			t.Errorf("Median(%v) = %v, want %v", c.in, got, c.want)
+		}
+	}
+}
