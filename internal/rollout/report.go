@@ -15,7 +15,7 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 		if s.holder.active() {
 			r.Active++
 		}
-		if s.holder.consuming() && s.holder.Ready && v.reading != nil && s.joined(v.reading) {
+		if s.holder.consuming() && s.holder.Ready && (v.reading == nil || s.joined(v.reading)) {
 			r.Ready++
 		}
 		if s.holder != nil && s.holder.Revision == v.Group.Revision {

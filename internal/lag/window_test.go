@@ -1,0 +1,152 @@
+package lag
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var epoch = time.Unix(1_000_000, 0)
+
+func tp(n int32) TopicPartition { return TopicPartition{"orders", n} }
+
+func known(n int32, committed, start, end int64) Partition {
+	return Partition{TopicPartition: tp(n), Committed: &committed, Start: start, End: end}
+}
+
+func reading(second int, partitions ...Partition) Reading {
+	return Reading{At: epoch.Add(time.Duration(second) * time.Second), State: StateStable, Partitions: partitions}
+}
+
+func TestLagOfAPartition(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		p     Partition
+		lag   int64
+		known bool
+	}{
+		{"behind", known(0, 90, 0, 100), 10, true},
+		{"at the end", known(0, 100, 0, 100), 0, true},
+		{"commit past the end, read a moment later", known(0, 101, 0, 100), 0, true},
+		{"what retention deleted is not lag", known(0, 5, 50, 100), 50, true},
+		{"never committed, nothing there", Partition{TopicPartition: tp(0), Start: 7, End: 7}, 0, true},
+		{"never committed, records there", Partition{TopicPartition: tp(0), Start: 7, End: 8}, 0, false},
+		{"not read", Partition{TopicPartition: tp(0), Err: "denied"}, 0, false},
+		{"not there at all", Partition{}, 0, false},
+	} {
+		if behind, ok := c.p.Lag(); behind != c.lag || ok != c.known {
+			t.Errorf("%s: %d, %v; want %d, %v", c.name, behind, ok, c.lag, c.known)
+		}
+	}
+}
+
+func TestLagOfAGroupIsUnknownIfOnePartitionIs(t *testing.T) {
+	r := reading(0, known(0, 90, 0, 100), known(1, 70, 0, 100))
+	if total, most, ok := r.Lag(); total != 40 || most != 30 || !ok {
+		t.Errorf("%d, %d, %v", total, most, ok)
+	}
+	r.Partitions = append(r.Partitions, Partition{TopicPartition: tp(2), Err: "no leader"})
+	if _, _, ok := r.Lag(); ok {
+		t.Error("known with an unknown partition")
+	}
+	if behind, ok := r.LagOf([]TopicPartition{tp(1)}); behind != 30 || !ok {
+		t.Errorf("%d, %v", behind, ok)
+	}
+	if _, _, ok := (&Reading{}).Lag(); ok {
+		t.Error("known without partitions")
+	}
+}
+
+func TestNewest(t *testing.T) {
+	w := Window{reading(0), reading(10)}
+	for _, c := range []struct {
+		name string
+		w    Window
+		now  int
+		want string
+	}{
+		{"fresh", w, 25, ""},
+		{"old", w, 26, "the last reading of the group is 16 s old"},
+		{"failed", append(w[:1:1], Reading{At: epoch, Err: "no broker answers"}), 1, "no broker answers"},
+		{"none", nil, 0, "the group has not been read yet"},
+	} {
+		r, why := c.w.Newest(epoch.Add(time.Duration(c.now) * time.Second))
+		if why != c.want || (r == nil) != (c.want != "") {
+			t.Errorf("%s: %v, %q", c.name, r, why)
+		}
+	}
+}
+
+func TestStanding(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		w    Window
+		want int32 // -1: none
+	}{
+		{"lag and no commit", Window{reading(0, known(3, 5, 0, 10)), reading(9, known(3, 5, 0, 20))}, 3},
+		{"lag and a commit", Window{reading(0, known(3, 5, 0, 10)), reading(9, known(3, 6, 0, 20))}, -1},
+		{"no lag at first", Window{reading(0, known(3, 10, 0, 10)), reading(9, known(3, 10, 0, 20))}, -1},
+		{"never committed", Window{
+			reading(0, Partition{TopicPartition: tp(3), End: 10}),
+			reading(9, Partition{TopicPartition: tp(3), End: 10}),
+		}, 3},
+		{"one reading proves no commit", Window{reading(0, known(3, 5, 0, 10))}, 3},
+		{"unknown at the end", Window{reading(0, known(3, 5, 0, 10)), reading(9, Partition{TopicPartition: tp(3), Err: "x"})}, -1},
+		{"nothing read", nil, -1},
+	} {
+		p, stands := c.w.Standing([]TopicPartition{tp(3)})
+		if stands != (c.want >= 0) || stands && p.Partition != c.want {
+			t.Errorf("%s: %v, %v", c.name, p, stands)
+		}
+	}
+}
+
+func TestFlow(t *testing.T) {
+	w := Window{
+		reading(0, known(0, 50, 0, 60), known(1, 0, 0, 0)),
+		reading(5),
+		reading(9, known(0, 90, 0, 100), known(1, 10, 0, 30)),
+	}
+	got, ok := w.Flow([]TopicPartition{tp(0), tp(1)})
+	if diff := cmp.Diff(Flow{Produced: 70, Consumed: 50, Lag: 30}, got); diff != "" || !ok {
+		t.Error(diff, ok)
+	}
+	if _, ok := w.Flow([]TopicPartition{tp(2)}); ok {
+		t.Error("known for a partition that was not read")
+	}
+	if _, ok := w[:1].Flow([]TopicPartition{tp(0)}); ok {
+		t.Error("known from one reading")
+	}
+}
+
+func TestTailAndSince(t *testing.T) {
+	w := Window{reading(0), reading(1), reading(2), reading(3)}
+	odd := func(r *Reading) bool { return r.At.Sub(epoch) != time.Second }
+	if diff := cmp.Diff(w[2:], w.Tail(odd)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(w[3:], w.Since(epoch.Add(2*time.Second))); diff != "" {
+		t.Error(diff)
+	}
+	if w.Since(epoch.Add(time.Hour)) != nil {
+		t.Error("readings from the future")
+	}
+	if got := w.Span(); got != 3*time.Second {
+		t.Error(got)
+	}
+}
+
+func TestUnowned(t *testing.T) {
+	r := reading(0, known(0, 0, 0, 0), known(1, 0, 0, 0))
+	r.Members = []Member{{InstanceID: "a", Assigned: []TopicPartition{tp(1)}}}
+	if diff := cmp.Diff([]TopicPartition{tp(0)}, r.Unowned()); diff != "" {
+		t.Error(diff)
+	}
+	if m, ok := r.Member("a"); !ok || len(m.Assigned) != 1 {
+		t.Error(m, ok)
+	}
+	if diff := cmp.Diff(map[string]int32{"orders": 2}, r.PartitionCounts()); diff != "" {
+		t.Error(diff)
+	}
+}
