@@ -1,0 +1,149 @@
+# What the stages of `make test` run, quickest first. A stage that fails ends it.
+PURE  := ./api/... ./internal/... ./cmd/... ./controllers/... ./examples/... ./test/measure/...
+API   := ./test/testbed/... ./test/integration/...
+KAFKA := ./test/kafka/... ./test/testbed/broker/... ./test/whole/...
+
+# Tests of a later stage within the folders of an earlier one.
+NOT_API := /test/testbed/broker
+
+# One test binary at a time where each starts processes of its own.
+PURE_FLAGS  := -timeout 15m
+API_FLAGS   := -timeout 20m -p 1 -count 1
+KAFKA_FLAGS := -timeout 40m -p 1 -count 1
+
+# Everything of this module, for vet and lint.
+ALL := ./...
+
+# Images
+IMG          ?= kohort:latest
+LAUNCHER_IMG ?= kohort-launcher:latest
+
+# Tools have modules of their own and are built once, into a file that is named
+# after what they are made of.
+sum             = $(shell cat tools/$(1)/go.mod tools/$(1)/go.sum | cksum | cut -d ' ' -f 1)
+CONTROLLER_GEN := bin/controller-gen-$(call sum,controller-gen)
+GOLANGCI_LINT  := bin/golangci-lint-$(call sum,golangci-lint)
+
+SHELL := /bin/bash -o pipefail
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+
+.PHONY: demo
+demo: ## Everything on this machine, live: scale-up, good release, bad release. ONCE=1 ends by itself.
+	go run ./test/demo
+
+.PHONY: bench-rollout
+bench-rollout: ## Measure what a release costs: Kohort, a Deployment's way, a StatefulSet's way.
+	go run ./test/bench-rollout
+
+
+.PHONY: generate
+generate: $(CONTROLLER_GEN) ## Write the deep copies of the API types anew.
+	$(CONTROLLER_GEN) object paths=./api/...
+
+.PHONY: manifests
+manifests: $(CONTROLLER_GEN) ## Write the CRDs and the operator's role anew, from the markers in the code.
+	$(CONTROLLER_GEN) crd:maxDescLen=400 paths=./api/... output:crd:artifacts:config=config/crd
+	$(CONTROLLER_GEN) rbac:roleName=kohort paths=./controllers/... output:rbac:artifacts:config=config/rbac
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## Format the code.
+	$(GOLANGCI_LINT) fmt $(ALL)
+
+.PHONY: vet
+vet: ## Run go vet.
+	go vet $(ALL)
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Run the linters, also those that keep pure packages pure.
+	$(GOLANGCI_LINT) run $(ALL)
+
+.PHONY: verify
+verify: $(CONTROLLER_GEN) ## Check that what is generated is what would be generated now.
+	@rm -rf bin/verify && mkdir -p bin/verify
+	@$(CONTROLLER_GEN) object paths=./api/... output:object:dir=bin/verify/api
+	@$(CONTROLLER_GEN) crd:maxDescLen=400 paths=./api/... output:crd:artifacts:config=bin/verify/crd
+	@$(CONTROLLER_GEN) rbac:roleName=kohort paths=./controllers/... output:rbac:artifacts:config=bin/verify/rbac
+	@status=0; \
+	for pair in $$(cd bin/verify && find . -type f); do \
+	  case $$pair in \
+	    ./api/*) file=api/v1alpha1/$${pair#./api/} ;; \
+	    *) file=config/$${pair#./} ;; \
+	  esac; \
+	  diff -u $$file bin/verify/$$pair || status=1; \
+	done; \
+	rm -rf bin/verify; \
+	if [ $$status != 0 ]; then echo "generated files are not current: run make generate manifests" >&2; fi; \
+	exit $$status
+
+.PHONY: build
+build: ## Build the operator and the launcher into bin.
+	go build -o bin/manager .
+	CGO_ENABLED=0 go build -o bin/kohort-launcher ./cmd/kohort-launcher
+
+
+.PHONY: test
+test: ## Run every test that needs no root, quickest first.
+	@$(MAKE) --no-print-directory test-pure
+	@$(MAKE) --no-print-directory test-api
+	@$(MAKE) --no-print-directory test-kafka
+
+.PHONY: test-pure
+test-pure: ## Run what needs nothing but Go: decisions, simulation, CEL rules.
+	@echo "== 1 of 3: pure packages, simulation and the rules of the CRDs"
+	go test $(PURE_FLAGS) $(PURE)
+
+.PHONY: test-api
+test-api: ## Run what needs an API server. Builds it once, which takes 8 to 15 minutes on two cores.
+	@echo "== 2 of 3: against an API server"
+	go run ./test/testbed/cmd/controlplane
+	go test $(API_FLAGS) $$(go list $(API) | grep -v '$(NOT_API)')
+
+.PHONY: test-kafka
+test-kafka: ## Run what needs Kafka: a real broker where there is Java, else one in process.
+	@echo "== 3 of 3: with Kafka"
+	go test $(KAFKA_FLAGS) $(KAFKA)
+
+.PHONY: race
+race: ## Run the pure tests with the race detector (needs a C compiler).
+	go test -race -timeout 40m $(PURE)
+
+
+.PHONY: run
+run: ## Run the operator here, against the cluster of the present kubeconfig.
+	go run . --launcher-image=$(LAUNCHER_IMG)
+
+.PHONY: install
+install: ## Put the CRDs into the cluster of the present kubeconfig.
+	kubectl apply --server-side -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the CRDs, and with them every ConsumerGroup, from that cluster.
+	kubectl delete --ignore-not-found -k config/crd
+
+.PHONY: deploy
+deploy: ## Put all of Kohort into that cluster.
+	kubectl apply --server-side -k config/default
+
+.PHONY: docker-build
+docker-build: ## Build the images IMG (operator) and LAUNCHER_IMG (launcher).
+	docker build --target operator -t $(IMG) .
+	docker build --target launcher -t $(LAUNCHER_IMG) .
+
+.PHONY: clean
+clean: ## Remove what was built here. The control plane in the user's cache stays.
+	rm -rf bin dist
+
+$(CONTROLLER_GEN):
+	@mkdir -p bin && rm -f bin/controller-gen-*
+	go -C tools/controller-gen build -o $(CURDIR)/$@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(GOLANGCI_LINT):
+	@mkdir -p bin && rm -f bin/golangci-lint-*
+	@echo "Building golangci-lint (once; 2 to 3 minutes on two cores)"
+	CGO_ENABLED=0 go -C tools/golangci-lint build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

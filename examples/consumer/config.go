@@ -1,0 +1,119 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The ways to misbehave. They are what a release has to survive.
+const (
+	// behaveWell is to do one's work.
+	behaveWell = ""
+	// behaveSlow processes at a tenth of the rate.
+	behaveSlow = "slow"
+	// behaveStalled joins, polls and sends heartbeats, and processes nothing: the
+	// group looks healthy and its lag grows.
+	behaveStalled = "stalled"
+	// behaveCrash ends with 1 soon after the start.
+	behaveCrash = "crash"
+	// behaveNeverJoins runs and is ready, but is no member of the group.
+	behaveNeverJoins = "never-joins"
+	// behaveIgnoresSIGTERM goes on until it is killed.
+	behaveIgnoresSIGTERM = "ignores-sigterm"
+)
+
+var behaviours = []string{behaveWell, behaveSlow, behaveStalled, behaveCrash, behaveNeverJoins, behaveIgnoresSIGTERM}
+
+// config is what the environment asks for.
+type config struct {
+	// What Kohort injects.
+	bootstrap  []string
+	group      string
+	instanceID string // "" for a dynamic member
+	session    time.Duration
+	heartbeat  time.Duration
+
+	// What a template says.
+	topics         []string
+	rate           float64 // records per second, 0 for no limit
+	commitInterval time.Duration
+	version        string
+	startDelay     time.Duration
+	healthPort     int // 0 for none
+	behaviour      string
+	logRecords     bool
+}
+
+// environment reads variables and gathers what is wrong with them, so that one
+// start tells of every mistake.
+type environment struct {
+	get  func(string) string
+	errs []error
+}
+
+func parseConfig(get func(string) string) (config, error) {
+	env := environment{get: get}
+	c := config{
+		bootstrap:      env.list("KAFKA_BOOTSTRAP_SERVERS"),
+		group:          env.required("KAFKA_GROUP_ID"),
+		instanceID:     get("KAFKA_GROUP_INSTANCE_ID"),
+		session:        env.milliseconds("KAFKA_SESSION_TIMEOUT_MS", 45*time.Second),
+		heartbeat:      env.milliseconds("KAFKA_HEARTBEAT_INTERVAL_MS", 3*time.Second),
+		topics:         env.list("TOPICS"),
+		rate:           env.number("RATE", 0),
+		commitInterval: env.milliseconds("COMMIT_INTERVAL_MS", time.Second),
+		version:        get("VERSION"),
+		startDelay:     env.milliseconds("START_DELAY_MS", 0),
+		healthPort:     int(env.number("HEALTH_PORT", 0)),
+		behaviour:      get("BEHAVIOUR"),
+		logRecords:     get("LOG_RECORDS") == "1",
+	}
+	if !slices.Contains(behaviours, c.behaviour) {
+		env.errs = append(env.errs, fmt.Errorf("BEHAVIOUR is %q: it must be unset or one of %s", c.behaviour, strings.Join(behaviours[1:], ", ")))
+	}
+	if c.commitInterval <= 0 {
+		env.errs = append(env.errs, errors.New("COMMIT_INTERVAL_MS is 0: it must be at least 1"))
+	}
+	if c.behaviour == behaveSlow {
+		c.rate /= 10
+		if c.rate == 0 {
+			c.rate = 10
+		}
+	}
+	return c, errors.Join(env.errs...)
+}
+
+func (e *environment) required(name string) string {
+	value := e.get(name)
+	if value == "" {
+		e.errs = append(e.errs, fmt.Errorf("%s is not set", name))
+	}
+	return value
+}
+
+func (e *environment) list(name string) []string {
+	values := strings.FieldsFunc(e.required(name), func(r rune) bool { return r == ',' || r == ' ' })
+	slices.Sort(values)
+	return slices.Compact(values)
+}
+
+func (e *environment) number(name string, otherwise float64) float64 {
+	text := e.get(name)
+	if text == "" {
+		return otherwise
+	}
+	value, err := strconv.ParseFloat(text, 64)
+	// "not at least 0" also catches NaN.
+	if err != nil || !(value >= 0) || value > 1e9 {
+		e.errs = append(e.errs, fmt.Errorf("%s is %q: it must be a number from 0 to 1000000000", name, text))
+	}
+	return value
+}
+
+func (e *environment) milliseconds(name string, otherwise time.Duration) time.Duration {
+	return time.Duration(e.number(name, float64(otherwise.Milliseconds())) * float64(time.Millisecond))
+}

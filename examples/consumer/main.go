@@ -1,0 +1,114 @@
+// Command consumer is the sample consumer: a member of a Kafka consumer group
+// that takes its identity from the variables Kohort injects, works at a set rate
+// and tells what it does as JSON lines on its standard output (package journal).
+// It can also misbehave, so that a release of it can be bad.
+//
+//	KAFKA_BOOTSTRAP_SERVERS      the brokers
+//	KAFKA_GROUP_ID               the group
+//	KAFKA_GROUP_INSTANCE_ID      the static member's id; unset: a dynamic member
+//	KAFKA_SESSION_TIMEOUT_MS     45000 unless set
+//	KAFKA_HEARTBEAT_INTERVAL_MS  3000 unless set
+//
+//	TOPICS              what to consume, separated by commas
+//	RATE                records per second, over all partitions; 0: no limit
+//	COMMIT_INTERVAL_MS  how often to commit; 1000 unless set
+//	VERSION             any text; goes into every line
+//	START_DELAY_MS      how long to wait before joining
+//	HEALTH_PORT         GET /healthz, and /ready: whether it is a member
+//	BEHAVIOUR           slow, stalled, crash, never-joins or ignores-sigterm
+//	LOG_RECORDS         1: a line for each record
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/kohort-dev/kohort/examples/consumer/journal"
+)
+
+// crashAfter is how long a crashing consumer lives.
+const crashAfter = 200 * time.Millisecond
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	config, err := parseConfig(os.Getenv)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "consumer: %v\n", err)
+		return 2
+	}
+	out := journal.NewWriter(os.Stdout, config.instanceID, config.version)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	endOnSignal(cancel, config, out)
+
+	out.Write(journal.Entry{Event: journal.Start, Generation: -1})
+	if err := consume(ctx, config, out); err != nil {
+		fmt.Fprintf(os.Stderr, "consumer: %v\n", err)
+		return 1
+	}
+	out.Write(journal.Entry{Event: journal.Stopped, Generation: -1})
+	return 0
+}
+
+// endOnSignal ends the program in peace when it is asked to.
+func endOnSignal(end func(), c config, out *journal.Writer) {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM, os.Interrupt)
+	go func() {
+		for range asked {
+			if c.behaviour == behaveIgnoresSIGTERM {
+				out.Write(journal.Entry{Event: journal.Ignored, Generation: -1})
+				continue
+			}
+			end()
+		}
+	}()
+}
+
+func consume(ctx context.Context, c config, out *journal.Writer) error {
+	var ready atomic.Value // of func() bool
+	ready.Store(func() bool { return c.behaviour == behaveNeverJoins })
+	if c.healthPort != 0 {
+		if err := serveHealth(c.healthPort, func() bool { return ready.Load().(func() bool)() }); err != nil {
+			return err
+		}
+	}
+	switch c.behaviour {
+	case behaveCrash:
+		pause(ctx, crashAfter)
+		err := errors.New("crash, as BEHAVIOUR asks for")
+		out.Write(journal.Entry{Event: journal.Failed, Generation: -1, Error: err.Error()})
+		return err
+	case behaveNeverJoins:
+		<-ctx.Done()
+		return nil
+	}
+	if !pause(ctx, c.startDelay) {
+		return nil
+	}
+	m, err := newMember(c, out)
+	if err != nil {
+		return err
+	}
+	ready.Store(m.joined)
+	return m.run(ctx)
+}
+
+// pause waits, and says whether nothing ended it before its time.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
