@@ -1,35 +1,87 @@
+// Kohort runs Kafka consumer groups on Kubernetes. This is its operator.
 package main
 
 import (
-	_ "github.com/google/go-cmp/cmp"
-	_ "github.com/google/uuid"
-	_ "github.com/onsi/ginkgo/v2"
-	_ "github.com/onsi/gomega"
-	_ "github.com/prometheus/client_golang/prometheus"
-	_ "github.com/twmb/franz-go/pkg/kadm"
-	_ "github.com/twmb/franz-go/pkg/kerr"
-	_ "github.com/twmb/franz-go/pkg/kfake"
-	_ "github.com/twmb/franz-go/pkg/kgo"
-	_ "github.com/twmb/franz-go/pkg/kmsg"
-	_ "github.com/twmb/franz-go/pkg/sasl/plain"
-	_ "github.com/twmb/franz-go/pkg/sasl/scram"
-	_ "golang.org/x/sys/unix"
-	_ "golang.org/x/term"
-	_ "golang.org/x/sync/errgroup"
-	_ "k8s.io/api/core/v1"
-	_ "k8s.io/api/apps/v1"
-	_ "k8s.io/api/policy/v1"
-	_ "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	_ "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
-	_ "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
-	_ "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
-	_ "k8s.io/client-go/kubernetes"
-	_ "k8s.io/client-go/tools/events"
-	_ "k8s.io/utils/ptr"
-	_ "sigs.k8s.io/controller-runtime"
-	_ "sigs.k8s.io/controller-runtime/pkg/envtest"
-	_ "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	_ "sigs.k8s.io/yaml"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/controllers"
 )
 
-func main() {}
+// leaderElectionID names the lease of the operator that acts.
+const leaderElectionID = "kohort.dev"
+
+// settings are what the flags say.
+type settings struct {
+	metrics, probes string
+	leaderElection  bool
+	launcherImage   string
+	logging         zap.Options
+}
+
+func main() {
+	if err := run(parse()); err != nil {
+		fmt.Fprintln(os.Stderr, "kohort:", err)
+		os.Exit(1)
+	}
+}
+
+func parse() settings {
+	var s settings
+	flag.StringVar(&s.metrics, "metrics-bind-address", ":8080", "where metrics are served; 0 for nowhere")
+	flag.StringVar(&s.probes, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served; 0 for nowhere")
+	flag.BoolVar(&s.leaderElection, "leader-elect", false, "act only as the leader, where several operators run")
+	flag.StringVar(&s.launcherImage, "launcher-image", "kohort-launcher:latest", "image of Kohort's own containers in the pods")
+	s.logging.BindFlags(flag.CommandLine)
+	flag.Parse()
+	return s
+}
+
+func run(s settings) error {
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&s.logging)))
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the Kubernetes cluster: %w", err)
+	}
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return fmt.Errorf("making the scheme: %w", err)
+	}
+	cached, err := controllers.CacheOptions()
+	if err != nil {
+		return err
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cached,
+		Metrics:                       metricsserver.Options{BindAddress: s.metrics},
+		HealthProbeBindAddress:        s.probes,
+		LeaderElection:                s.leaderElection,
+		LeaderElectionID:              leaderElectionID,
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return fmt.Errorf("making the manager: %w", err)
+	}
+	if err := controllers.Setup(mgr, controllers.Options{LauncherImage: s.launcherImage}); err != nil {
+		return err
+	}
+	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
+	if err != nil {
+		return fmt.Errorf("adding the probes: %w", err)
+	}
+	if err := mgr.Start(ctrl.SetupSignalHandler()); err != nil {
+		return fmt.Errorf("running: %w", err)
+	}
+	return nil
+}

@@ -25,8 +25,6 @@ type partition struct {
 	number int32
 }
 
-func (p partition) asMap() map[string][]int32 { return map[string][]int32{p.topic: {p.number}} }
-
 // offsets are next offsets to be consumed.
 type offsets map[string]map[int32]kgo.EpochOffset
 
@@ -54,8 +52,13 @@ type polled struct {
 // backlog is the work of all partitions that this member owns. It is fair: each
 // has its turn, one record at a time. A partition's records are processed, and
 // reported, only between its assign and its release.
+//
+// Its functions are called while it is locked: a pause and the resumption that
+// follows it must not overtake one another.
 type backlog struct {
 	report func(journal.Entry)
+	// fetch says whether to go on fetching a partition.
+	fetch func(p partition, on bool)
 	// everyRecord reports each record by itself, too.
 	everyRecord bool
 	// arrived says that there may be work.
@@ -66,8 +69,8 @@ type backlog struct {
 	turns []partition // the keys of lanes, in the order of their turns
 }
 
-func newBacklog(report func(journal.Entry), everyRecord bool) *backlog {
-	return &backlog{report: report, everyRecord: everyRecord, arrived: make(chan struct{}, 1), lanes: map[partition]*lane{}}
+func newBacklog(report func(journal.Entry), fetch func(partition, bool)) *backlog {
+	return &backlog{report: report, fetch: fetch, arrived: make(chan struct{}, 1), lanes: map[partition]*lane{}}
 }
 
 // assign begins with partitions.
@@ -91,11 +94,16 @@ func (b *backlog) release(revoked map[string][]int32) offsets {
 	for topic, numbers := range revoked {
 		for _, number := range numbers {
 			p := partition{topic, number}
-			if l := b.lanes[p]; l != nil {
-				b.endRun(l)
-				l.addUncommitted(p, left)
-				delete(b.lanes, p)
+			l := b.lanes[p]
+			if l == nil {
+				continue
 			}
+			if l.paused {
+				b.fetch(p, true)
+			}
+			b.endRun(l)
+			l.addUncommitted(p, left)
+			delete(b.lanes, p)
 		}
 	}
 	b.orderTurns()
@@ -108,13 +116,13 @@ func (b *backlog) orderTurns() {
 	})
 }
 
-// add takes a poll's batch of one partition, and says whether to pause it.
-func (b *backlog) add(p partition, records []*kgo.Record) (pause bool) {
+// add takes a poll's batch of one partition.
+func (b *backlog) add(p partition, records []*kgo.Record) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := b.lanes[p]
 	if l == nil || len(records) == 0 {
-		return false
+		return
 	}
 	for _, r := range records {
 		l.waiting = append(l.waiting, polled{offset: r.Offset, epoch: r.LeaderEpoch})
@@ -124,14 +132,14 @@ func (b *backlog) add(p partition, records []*kgo.Record) (pause bool) {
 	case b.arrived <- struct{}{}:
 	default:
 	}
-	pause = !l.paused && len(l.waiting) >= laneFull
-	l.paused = l.paused || pause
-	return pause
+	if !l.paused && len(l.waiting) >= laneFull {
+		l.paused = true
+		b.fetch(p, false)
+	}
 }
 
-// process does one record of the partition whose turn it is. resume names a
-// partition that may be fetched again, if there is one.
-func (b *backlog) process(now time.Time) (done bool, resume *partition) {
+// process does one record of the partition whose turn it is, if there is any.
+func (b *backlog) process(now time.Time) (done bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, p := range b.turns {
@@ -145,11 +153,11 @@ func (b *backlog) process(now time.Time) (done bool, resume *partition) {
 		b.enter(p, l, record, now.UnixMilli())
 		if l.paused && len(l.waiting) <= laneLow {
 			l.paused = false
-			resume = &p
+			b.fetch(p, true)
 		}
-		return true, resume
+		return true
 	}
-	return false, nil
+	return false
 }
 
 // enter books a record as processed.

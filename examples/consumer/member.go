@@ -41,6 +41,8 @@ type member struct {
 	backlog *backlog
 	// failed gets the first fatal error.
 	failed chan error
+	// made is closed when client is set: the client calls back before that.
+	made chan struct{}
 
 	// commits serializes reading what to commit and committing it. Otherwise a
 	// commit that was begun before a rebalance could land after it, and set back
@@ -49,8 +51,9 @@ type member struct {
 }
 
 func newMember(c config, out *journal.Writer) (*member, error) {
-	m := &member{config: c, journal: out, failed: make(chan error, 1)}
-	m.backlog = newBacklog(m.write, c.logRecords)
+	m := &member{config: c, journal: out, failed: make(chan error, 1), made: make(chan struct{})}
+	m.backlog = newBacklog(m.write, m.fetch)
+	m.backlog.everyRecord = c.logRecords
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.bootstrap...),
 		kgo.ClientID("kohort-sample-consumer"),
@@ -79,6 +82,7 @@ func newMember(c config, out *journal.Writer) (*member, error) {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
 	}
 	m.client = client
+	close(m.made)
 	return m, nil
 }
 
@@ -114,21 +118,25 @@ func (m *member) joined() bool {
 }
 
 func (m *member) write(e journal.Entry) {
-	e.Generation = -1
-	if m.client != nil {
-		_, e.Generation = m.client.GroupMetadata()
-	}
+	<-m.made
+	_, e.Generation = m.client.GroupMetadata()
 	m.journal.Write(e)
+}
+
+// fetch goes on fetching a partition, or does not.
+func (m *member) fetch(p partition, on bool) {
+	if on {
+		m.client.ResumeFetchPartitions(map[string][]int32{p.topic: {p.number}})
+	} else {
+		m.client.PauseFetchPartitions(map[string][]int32{p.topic: {p.number}})
+	}
 }
 
 func (m *member) poll(ctx context.Context) {
 	for ctx.Err() == nil {
 		fetches := m.client.PollFetches(ctx)
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
-			p := partition{f.Topic, f.Partition}
-			if m.backlog.add(p, f.Records) {
-				m.client.PauseFetchPartitions(p.asMap())
-			}
+			m.backlog.add(partition{f.Topic, f.Partition}, f.Records)
 		})
 		m.client.AllowRebalance()
 		fetches.EachError(func(topic string, number int32, err error) {
@@ -148,11 +156,7 @@ func (m *member) work(ctx context.Context) {
 	defer due.Stop()
 	for ctx.Err() == nil {
 		now := time.Now()
-		done, resume := m.backlog.process(now)
-		if resume != nil {
-			m.client.ResumeFetchPartitions(resume.asMap())
-		}
-		if !done {
+		if !m.backlog.process(now) {
 			select {
 			case <-ctx.Done():
 			case <-m.backlog.arrived:
@@ -232,8 +236,7 @@ func commitError(response *kmsg.OffsetCommitResponse, err error) error {
 	return nil
 }
 
-func (m *member) onAssigned(_ context.Context, client *kgo.Client, assigned map[string][]int32) {
-	client.ResumeFetchPartitions(client.PauseFetchPartitions(nil))
+func (m *member) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
 	m.backlog.assign(assigned)
 	m.write(journal.Entry{Event: journal.Joined})
 	m.write(journal.Entry{Event: journal.Assigned, Partitions: assigned})

@@ -289,3 +289,17 @@ func podOf(t *testing.T, text string) *corev1.Pod {
 	}
 	return pod
 }
+
+// TestEndingInTime: a pod that still has time to end is no problem.
+func TestEndingInTime(t *testing.T) {
+	pod := podOf(t, podActivated+deleted+podSpec+"status:\n  phase: Running"+appRuns)
+	for after, want := range map[time.Duration]string{
+		30 * time.Second: "",
+		31 * time.Second: "ignores SIGTERM: deleted 31 s ago, grace 30 s",
+	} {
+		asked := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
+		if got := Observe(pod, asked.Add(after)).Problem; got != want {
+			t.Errorf("after %s: got %q, want %q", after, got, want)
+		}
+	}
+}

@@ -109,6 +109,9 @@ func standing(e evidence) verdict {
 	if !stands {
 		return verdict{result: pass}
 	}
+	if recent.Span() == 0 {
+		return waits("slot %d has joined, and is given time to commit", e.slot.ordinal)
+	}
 	behind, _ := p.Lag()
 	text := fmt.Sprintf("slot %d commits nothing on %s: lag %d, for %d s", e.slot.ordinal, p.TopicPartition, behind, int(recent.Span().Seconds()))
 	if recent.Span() >= e.judgeFor() {
@@ -202,7 +205,7 @@ func broken(state v1alpha1.GroupState, s slot) bool {
 // unfit is why a slot cannot be handed over now; "" if it can. A slot that does
 // not consume loses nothing.
 func unfit(v seen, state v1alpha1.GroupState, s slot) string {
-	if !s.holder.consuming() || broken(state, s) {
+	if unavailable(v, state)[s.ordinal] || broken(state, s) {
 		return ""
 	}
 	for _, other := range v.inSize(state) {

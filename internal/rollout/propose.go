@@ -25,8 +25,6 @@ const (
 	discard
 	// remove: the slot is ended or lost and its id shall leave the group.
 	remove
-	// drop the slot's state: nothing of it is left.
-	drop
 )
 
 // proposal is the next move of a slot, and the pods around it that are to be

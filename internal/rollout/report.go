@@ -29,7 +29,7 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 	}
 	r.Available = len(slots) > 0 && availableSlots(slots) >= max(1, len(slots)-v.Group.Budget) || state.Size != nil && len(slots) == 0
 	r.Phase, r.Step = phaseOf(v, state, r)
-	r.Message = messageOf(v, state, r, rolling, resizing)
+	r.Message = messageOf(state, r, rolling, resizing)
 	r.Hurry = r.Phase != v1alpha1.PhaseRunning && r.Phase != v1alpha1.PhasePaused
 	return r
 }
@@ -122,7 +122,7 @@ func phaseOf(v seen, state v1alpha1.GroupState, r Report) (v1alpha1.Phase, strin
 }
 
 // messageOf names what is waited for, the most pressing first.
-func messageOf(v seen, state v1alpha1.GroupState, r Report, rolling, resizing string) string {
+func messageOf(state v1alpha1.GroupState, r Report, rolling, resizing string) string {
 	var parts []string
 	if ro := state.Rollout; ro != nil {
 		switch ro.Stage {

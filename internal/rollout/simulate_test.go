@@ -66,6 +66,7 @@ type simulation struct {
 	revisions int
 	broken    string
 	begun     int
+	tries     int // of a user, once all is calm
 }
 
 func simulate(seed int64, telling bool) *simulation {
@@ -84,9 +85,24 @@ func simulate(seed int64, telling bool) *simulation {
 		if w.now.Sub(simEpoch) > atMost {
 			s.broken = "it does not come to an end: " + s.unfinished()
 		}
+		s.tryAgain()
 		s.step()
 	}
 	return s
+}
+
+// tryAgain is what a user does whose fix was rolled back to something bad: what
+// nobody had read when the rollout began is known by now.
+func (s *simulation) tryAgain() {
+	state := s.w.object.state
+	rolledBack := state.Rollout != nil && state.Rollout.Stage == v1alpha1.RolloutRolledBack && state.Rollout.To == s.w.object.spec.Revision
+	if rolledBack && kindOf(state.Stable) != good && s.tries < 2 {
+		s.tries++
+		s.revisions++
+		s.w.object.spec.Revision = fmt.Sprintf("r%d-good", s.revisions)
+		s.w.logf("the user tries again with %s", s.w.object.spec.Revision)
+		s.w.saveObject()
+	}
 }
 
 // step is one tick of the world and of every operator.

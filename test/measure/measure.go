@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/kohort-dev/kohort/examples/consumer/journal"
 )
 
 // Record is one record that a consumer processed.
@@ -20,15 +22,6 @@ type Record struct {
 	Partition int32
 	Offset    int64
 	At        time.Time
-}
-
-// line is a line of the sample consumer's log.
-type line struct {
-	Millis    int64  `json:"t"`
-	Event     string `json:"event"`
-	Topic     string `json:"topic"`
-	Partition int32  `json:"partition"`
-	Offset    int64  `json:"offset"`
 }
 
 // Records reads all records from the logs that match a pattern (filepath.Glob).
@@ -48,9 +41,9 @@ func Records(pattern string) ([]Record, error) {
 		scanner := bufio.NewScanner(file)
 		scanner.Buffer(nil, 1<<20)
 		for scanner.Scan() {
-			var l line
-			if json.Unmarshal(scanner.Bytes(), &l) == nil && l.Event == "record" {
-				records = append(records, Record{l.Topic, l.Partition, l.Offset, time.UnixMilli(l.Millis)})
+			var e journal.Entry
+			if json.Unmarshal(scanner.Bytes(), &e) == nil && e.Event == journal.Record {
+				records = append(records, Record{e.Topic, e.Partition, e.First, time.UnixMilli(e.FirstMS)})
 			}
 		}
 		if err := scanner.Err(); err != nil {

@@ -35,7 +35,7 @@ func TestOutcomes(t *testing.T) {
 func TestRecordsPassesOverWhatIsNotARecord(t *testing.T) {
 	log := `{"t":1000,"event":"joined","generation":3}
 not json at all
-{"t":1001,"event":"record","topic":"orders","partition":2,"offset":7}
+{"t":1005,"event":"record","topic":"orders","partition":2,"first":7,"last":7,"firstMs":1001}
 {"t":1002,"event":"record","topic":"orders","par`
 	path := filepath.Join(t.TempDir(), "app.log")
 	if err := os.WriteFile(path, []byte(log), 0o600); err != nil {

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func parse(changes map[string]string) (config, error) {
+	env := map[string]string{"KAFKA_BOOTSTRAP_SERVERS": "b:2, a:1", "KAFKA_GROUP_ID": "g", "TOPICS": "t,s,t"}
+	for name, value := range changes {
+		env[name] = value
+	}
+	return parseConfig(func(name string) string { return env[name] })
+}
+
+func TestConfig(t *testing.T) {
+	defaults := config{
+		bootstrap: []string{"a:1", "b:2"}, group: "g", session: 45 * time.Second, heartbeat: 3 * time.Second,
+		topics: []string{"s", "t"}, commitInterval: time.Second,
+	}
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want func(*config)
+	}{
+		"defaults": {nil, func(*config) {}},
+		"everything": {
+			map[string]string{
+				"KAFKA_GROUP_INSTANCE_ID": "g-0001", "KAFKA_SESSION_TIMEOUT_MS": "60000", "KAFKA_HEARTBEAT_INTERVAL_MS": "1000",
+				"RATE": "2.5", "COMMIT_INTERVAL_MS": "250", "VERSION": "v2", "START_DELAY_MS": "1500", "HEALTH_PORT": "8080",
+				"BEHAVIOUR": "stalled", "LOG_RECORDS": "1",
+			},
+			func(c *config) {
+				c.instanceID, c.session, c.heartbeat = "g-0001", time.Minute, time.Second
+				c.rate, c.commitInterval, c.version, c.startDelay = 2.5, 250*time.Millisecond, "v2", 1500*time.Millisecond
+				c.healthPort, c.behaviour, c.logRecords = 8080, behaveStalled, true
+			},
+		},
+		"slow": {
+			map[string]string{"RATE": "50", "BEHAVIOUR": "slow"},
+			func(c *config) { c.rate, c.behaviour = 5, behaveSlow },
+		},
+		"slow without a rate": {
+			map[string]string{"BEHAVIOUR": "slow"},
+			func(c *config) { c.rate, c.behaviour = 10, behaveSlow },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := defaults
+			c.want(&want)
+			got, err := parse(c.env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(config{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestEveryMistakeIsNamed(t *testing.T) {
+	_, err := parse(map[string]string{
+		"KAFKA_BOOTSTRAP_SERVERS": "", "KAFKA_GROUP_ID": "", "TOPICS": "", "RATE": "-1",
+		"COMMIT_INTERVAL_MS": "0", "START_DELAY_MS": "soon", "KAFKA_SESSION_TIMEOUT_MS": "NaN", "BEHAVIOUR": "slowly",
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		"KAFKA_BOOTSTRAP_SERVERS is not set", "KAFKA_GROUP_ID is not set", "TOPICS is not set", `RATE is "-1"`,
+		"COMMIT_INTERVAL_MS is 0", `START_DELAY_MS is "soon"`, `KAFKA_SESSION_TIMEOUT_MS is "NaN"`, `BEHAVIOUR is "slowly"`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in:\n%v", want, err)
+		}
+	}
+}
