@@ -24,6 +24,9 @@ const (
 	fetchWait = 500 * time.Millisecond
 	// fetchBytes keeps the batches small, so that partitions stay even.
 	fetchBytes = 64 << 10
+	// metadataAge is how soon the client asks again for partitions without a
+	// leader: of a topic that was made a moment ago, or of a broker that is away.
+	metadataAge = 250 * time.Millisecond
 )
 
 // fatal are the errors that no retry heals. The client library would go on
@@ -69,6 +72,7 @@ func newMember(c config, out *journal.Writer) (*member, error) {
 		kgo.OnPartitionsAssigned(m.onAssigned),
 		kgo.OnPartitionsRevoked(m.onRevoked),
 		kgo.OnPartitionsLost(m.onLost),
+		kgo.MetadataMinAge(metadataAge),
 		kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxPartitionBytes(fetchBytes),
 		kgo.WithHooks(m),

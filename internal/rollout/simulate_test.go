@@ -95,8 +95,13 @@ func simulate(seed int64, telling bool) *simulation {
 // nobody had read when the rollout began is known by now.
 func (s *simulation) tryAgain() {
 	state := s.w.object.state
-	rolledBack := state.Rollout != nil && state.Rollout.Stage == v1alpha1.RolloutRolledBack && state.Rollout.To == s.w.object.spec.Revision
-	if rolledBack && kindOf(state.Stable) != good && s.tries < 2 {
+	r := state.Rollout
+	if r == nil || r.To != s.w.object.spec.Revision || kindOf(state.Stable) == good {
+		return
+	}
+	// Going back to something bad may never end: its slots are never available.
+	stuck := r.Stage == v1alpha1.RolloutRollingBack && s.w.now.Sub(r.ProgressAt.Time) > 5*time.Minute
+	if (stuck || r.Stage == v1alpha1.RolloutRolledBack) && s.tries < 2 {
 		s.tries++
 		s.revisions++
 		s.w.object.spec.Revision = fmt.Sprintf("r%d-good", s.revisions)

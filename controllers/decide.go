@@ -1,0 +1,132 @@
+package controllers
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/membership"
+	"github.com/kohort-dev/kohort/internal/rollout"
+	"github.com/kohort-dev/kohort/internal/scaling"
+)
+
+// When to look again although nothing has happened.
+const (
+	lookAgain  = 5 * time.Second
+	lookAtOnce = 50 * time.Millisecond
+)
+
+// plan is what was decided in one pass.
+type plan struct {
+	rollout.Decision
+	// scaling is what was decided about the number of slots; nil without
+	// spec.scaling or before the first start.
+	scaling *scaling.Decision
+	// canOwn is how many slots can own a partition; nil while unknown.
+	canOwn *int32
+}
+
+// decide makes a plan from what was seen. A group that must be held as it is gets
+// a report and nothing else.
+func decide(s seen) plan {
+	p := plan{canOwn: canOwn(s)}
+	desired := s.group.Spec.StartReplicas()
+	if size := s.group.Status.State.Size; s.group.Spec.Scaling != nil && size != nil {
+		p.scaling = scale(s, *size, p.canOwn)
+		desired = p.scaling.Desired
+	}
+	p.Decision = rollout.Decide(rollout.Input{
+		Now:     s.now,
+		Group:   groupOf(s),
+		State:   s.group.Status.State,
+		Pods:    s.pods,
+		Window:  s.window,
+		Desired: desired,
+	})
+	if s.stall.holdsStill() && s.group.DeletionTimestamp.IsZero() {
+		p.State, p.Actions = s.group.Status.State, nil
+	}
+	return p
+}
+
+func groupOf(s seen) rollout.Group {
+	spec := &s.group.Spec
+	g := rollout.Group{
+		Prefix:         s.prefix,
+		Revision:       s.revision,
+		Budget:         spec.Rollout.Budget(),
+		SettledFor:     spec.Rollout.Gate.SettledFor(),
+		Deadline:       spec.Rollout.Deadline(),
+		Heartbeat:      spec.Membership.Heartbeat(),
+		PauseOnFailure: spec.Rollout.Pauses(),
+		Paused:         spec.Paused,
+	}
+	if at := s.group.DeletionTimestamp; at != nil {
+		g.DeletedAt = at.Time
+	}
+	return g
+}
+
+// canOwn is how many slots can own a partition; nil while a topic is missing or
+// the group was not read.
+func canOwn(s seen) *int32 {
+	reading, _ := s.window.Newest(s.now)
+	if reading == nil || len(reading.MissingTopics) > 0 {
+		return nil
+	}
+	n := membership.CanOwn(string(s.group.Spec.Membership.EffectiveAssignor()), reading.PartitionCounts())
+	return &n
+}
+
+// scale decides how many slots there shall be, and remembers what was needed when.
+func scale(s seen, size int32, canOwn *int32) *scaling.Decision {
+	spec := s.group.Spec.Scaling
+	in := scaling.Input{
+		Now:           s.now,
+		Current:       size,
+		Min:           spec.Min(),
+		Max:           spec.MaxReplicas,
+		LagPerReplica: spec.Targets.LagPerReplica,
+		CanOwn:        canOwn,
+		History:       s.recalls.history,
+		UpWindow:      spec.Behavior.UpWindow(),
+		DownWindow:    spec.Behavior.DownWindow(),
+	}
+	if reading, _ := s.window.Newest(s.now); reading != nil {
+		// One entry of the history per reading, however often it is looked at.
+		in.Now = reading.At
+		if last := len(in.History) - 1; last >= 0 && in.History[last].At.Equal(reading.At) {
+			in.History = in.History[:last]
+		}
+		if total, _, known := reading.Lag(); known {
+			in.Lag = &total
+		}
+	}
+	d := scaling.Desired(in)
+	s.recalls.history = d.History
+	return &d
+}
+
+// again is when to decide again if nothing happens.
+func (p plan) again() time.Duration {
+	if p.Report.Hurry && p.After > 0 {
+		return min(max(p.After, lookAtOnce), lookAgain)
+	}
+	return lookAgain
+}
+
+// sameState says whether two states mean the same.
+func sameState(a, b v1alpha1.GroupState) bool { return equality.Semantic.DeepEqual(a, b) }
+
+// idle says which slots can own no partition although spec.replicas asks for
+// them; "" if there are none.
+func (p plan) idle(s seen) string {
+	size := p.State.Size
+	if p.canOwn == nil || size == nil || *size <= *p.canOwn || s.group.Spec.Scaling != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d slots can own a partition, ordinals %d to %d are idle: lower replicas, or add partitions",
+		*p.canOwn, *size, *p.canOwn, *size-1)
+}

@@ -1,0 +1,124 @@
+package controllers
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// note is an event to be.
+type note struct {
+	kind   string // corev1.EventTypeNormal or Warning
+	reason string
+	text   string
+}
+
+// action is what the events API calls what the controller did.
+const action = "Reconcile"
+
+func (r *ConsumerGroupReconciler) tell(group *v1alpha1.ConsumerGroup, notes []note) {
+	for _, n := range notes {
+		r.Recorder.Eventf(group, nil, n.kind, n.reason, action, "%s", n.text)
+	}
+}
+
+func (r *ConsumerGroupReconciler) note(group *v1alpha1.ConsumerGroup, reason, format string, args ...any) {
+	r.tell(group, []note{{corev1.EventTypeNormal, reason, fmt.Sprintf(format, args...)}})
+}
+
+func (r *ConsumerGroupReconciler) warn(group *v1alpha1.ConsumerGroup, reason, format string, args ...any) {
+	r.tell(group, []note{{corev1.EventTypeWarning, reason, fmt.Sprintf(format, args...)}})
+}
+
+func normal(reason, format string, args ...any) note {
+	return note{corev1.EventTypeNormal, reason, fmt.Sprintf(format, args...)}
+}
+
+func warning(reason, format string, args ...any) note {
+	return note{corev1.EventTypeWarning, reason, fmt.Sprintf(format, args...)}
+}
+
+// transitions are the events of a change of the state. The state is written with
+// optimistic locking, so each is told once.
+func transitions(s seen, p plan) []note {
+	old, now := s.group.Status.State, p.State
+	var notes []note
+	switch {
+	case old.Size == nil && now.Size != nil:
+		notes = append(notes, normal("Started", "starting with %d slots of revision %s", *now.Size, now.Stable))
+	case old.Size != nil && now.Size != nil && *old.Size != *now.Size:
+		why := "spec.replicas"
+		if p.scaling != nil {
+			why = p.scaling.Reason
+		}
+		notes = append(notes, normal("Scaled", "from %d to %d slots: %s", *old.Size, *now.Size, why))
+	}
+	notes = append(notes, rolloutNotes(old, now)...)
+	return append(notes, slotNotes(old, now)...)
+}
+
+func rolloutNotes(old, now v1alpha1.GroupState) []note {
+	was, is := old.Rollout, now.Rollout
+	switch {
+	case is != nil && (was == nil || was.To != is.To):
+		return []note{normal("RolloutStarted", "rolling out revision %s, from %s", is.To, is.From)}
+	case was != nil && is == nil && now.Stable == was.To && old.Stable != now.Stable:
+		return []note{normal("RolloutSucceeded", "all slots run revision %s", was.To)}
+	case was != nil && is == nil && was.Stage == v1alpha1.RolloutRollingBack:
+		return []note{normal("RolledBack", "all slots run revision %s again", now.Stable)}
+	case was == nil || is == nil || was.Stage == is.Stage:
+		return nil
+	}
+	switch is.Stage {
+	case v1alpha1.RolloutRollingBack:
+		if is.Failure == "" {
+			return []note{normal("RollingBack", "going back to revision %s: the template asks for it", now.Stable)}
+		}
+		return []note{warning("RolloutFailed", "rolling back from %s to %s: %s", is.To, is.From, is.Failure)}
+	case v1alpha1.RolloutPaused:
+		return []note{warning("RolloutFailed", "stopped at revision %s as it stands: %s", is.To, is.Failure)}
+	case v1alpha1.RolloutRolledBack:
+		return []note{warning("RolledBack", "all slots run revision %s again; %s failed: %s", now.Stable, is.To, is.Failure)}
+	}
+	return nil
+}
+
+func slotNotes(old, now v1alpha1.GroupState) []note {
+	before := map[int32]v1alpha1.SlotState{}
+	for _, slot := range old.Slots {
+		before[slot.Ordinal] = slot
+	}
+	var notes []note
+	for _, slot := range now.Slots {
+		was := before[slot.Ordinal]
+		switch {
+		case was.Holder != "" && was.LostSince == nil && slot.LostSince != nil:
+			notes = append(notes, warning("PodLost",
+				"pod %s of slot %d is gone and nobody saw it end: its id is used again when it stayed away from the group", was.Pod, slot.Ordinal))
+		case slot.Holder != "" && slot.Holder != was.Holder && was.Revision != "" && was.Revision != slot.Revision:
+			notes = append(notes, normal("SlotHandedOver", "slot %d goes from revision %s to %s, pod %s", slot.Ordinal, was.Revision, slot.Revision, slot.Pod))
+		}
+	}
+	return notes
+}
+
+// news are the events of a change of the report.
+func news(group *v1alpha1.ConsumerGroup, status v1alpha1.ConsumerGroupStatus) []note {
+	var notes []note
+	was := meta.FindStatusCondition(group.Status.Conditions, v1alpha1.ConditionStalled)
+	is := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionStalled)
+	// A failed rollout is told as the transition of the state that it is.
+	told := is != nil && (is.Reason == v1alpha1.ReasonRolledBack || is.Reason == v1alpha1.ReasonRolloutPaused)
+	if is != nil && !told && (was == nil || was.Reason != is.Reason) {
+		notes = append(notes, warning(is.Reason, "%s", is.Message))
+	}
+	was = meta.FindStatusCondition(group.Status.Conditions, v1alpha1.ConditionAvailable)
+	is = meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAvailable)
+	if is != nil && is.Reason == v1alpha1.ReasonIdleSlots && (was == nil || was.Reason != is.Reason) {
+		notes = append(notes, warning(is.Reason, "%s", is.Message))
+	}
+	return notes
+}

@@ -1,0 +1,109 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/kafka"
+)
+
+const (
+	// checkEvery is how often a Kafka cluster and the Secrets of its connection are
+	// looked at.
+	checkEvery = 10 * time.Second
+	// checkTimeout bounds the wait for its answer.
+	checkTimeout = 8 * time.Second
+)
+
+// KafkaClusterReconciler keeps the connections that KafkaClusters describe.
+type KafkaClusterReconciler struct {
+	Client client.Client
+	// APIReader reads the Secrets, past the cache: nobody wants all Secrets of a
+	// cluster in an operator's memory.
+	APIReader client.Reader
+	Clusters  *Clusters
+}
+
+// +kubebuilder:rbac:groups=kohort.dev,resources=kafkaclusters,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kohort.dev,resources=kafkaclusters/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
+
+// Reconcile opens the connection of a KafkaCluster, or another when its spec or
+// its Secrets have changed, and reports whether the cluster answers.
+func (r *KafkaClusterReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	cluster := &v1alpha1.KafkaCluster{}
+	if err := r.Client.Get(ctx, req.NamespacedName, cluster); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.Clusters.Disconnect(req.NamespacedName)
+			return ctrl.Result{}, nil
+		}
+		return ctrl.Result{}, fmt.Errorf("reading KafkaCluster %s: %w", req, err)
+	}
+	info, err := r.connect(ctx, cluster)
+	if err != nil && ctx.Err() != nil {
+		return ctrl.Result{}, ctx.Err()
+	}
+	if err := r.report(ctx, cluster, info, err); err != nil {
+		if apierrors.IsConflict(err) {
+			return ctrl.Result{RequeueAfter: conflictRetry}, nil
+		}
+		return ctrl.Result{}, fmt.Errorf("writing the status of KafkaCluster %s: %w", req, err)
+	}
+	return ctrl.Result{RequeueAfter: checkEvery}, nil
+}
+
+// connect sees to the connection and asks the cluster who it is. A Secret that
+// cannot be used leaves a connection that is there as it is.
+func (r *KafkaClusterReconciler) connect(ctx context.Context, cluster *v1alpha1.KafkaCluster) (kafka.Info, error) {
+	config, version, err := r.configOf(ctx, cluster)
+	if err != nil {
+		return kafka.Info{}, err
+	}
+	key := client.ObjectKeyFromObject(cluster)
+	if err := r.Clusters.Connect(key, version, config); err != nil {
+		return kafka.Info{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	return r.Clusters.Ping(ctx, key)
+}
+
+func (r *KafkaClusterReconciler) report(ctx context.Context, cluster *v1alpha1.KafkaCluster, info kafka.Info, err error) error {
+	before := cluster.Status.DeepCopy()
+	ready := metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, ObservedGeneration: cluster.Generation,
+	}
+	switch {
+	case err == nil:
+		ready.Status, ready.Reason = metav1.ConditionTrue, v1alpha1.ReasonConnected
+		ready.Message = fmt.Sprintf("%d brokers answer", info.Brokers)
+		cluster.Status.ClusterID, cluster.Status.Brokers = info.ClusterID, info.Brokers
+	case errors.As(err, new(secretError)):
+		ready.Reason, ready.Message = v1alpha1.ReasonSecretInvalid, err.Error()
+	case errors.Is(err, kafka.ErrRefused), errors.Is(err, kafka.ErrDenied):
+		ready.Reason, ready.Message = v1alpha1.ReasonRefused, err.Error()
+	default:
+		ready.Reason, ready.Message = v1alpha1.ReasonUnreachable, err.Error()
+	}
+	meta.SetStatusCondition(&cluster.Status.Conditions, ready)
+	cluster.Status.ObservedGeneration = cluster.Generation
+	if equality.Semantic.DeepEqual(before, &cluster.Status) {
+		return nil
+	}
+	if err := r.Client.Status().Update(ctx, cluster); err != nil {
+		return err
+	}
+	logf.FromContext(ctx).Info("Checked the Kafka cluster", "ready", ready.Status, "reason", ready.Reason, "message", ready.Message)
+	return nil
+}

@@ -1,0 +1,68 @@
+package controllers
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kohort-dev/kohort/internal/scaling"
+)
+
+// memory is what is remembered of ConsumerGroups between two passes and may be
+// lost at any time: nothing that is decided is wrong without it, only later or
+// dearer.
+type memory struct {
+	mu     sync.Mutex
+	groups map[types.NamespacedName]*recollection
+}
+
+// recollection is what is remembered of one ConsumerGroup. One pass at a time
+// uses it.
+type recollection struct {
+	uid types.UID
+	// history of the scaling.
+	history []scaling.Recommendation
+	// verdicts of the API server about the pods of a revision.
+	verdicts map[string]verdict
+	// recorded are the revisions that are known to have a ControllerRevision.
+	recorded map[string]bool
+	// reportedAt is when the status was last written.
+	reportedAt time.Time
+	// stopped are the holders that were stopped for a successor which has not
+	// joined yet, by ordinal.
+	stopped map[int32]stop
+}
+
+// stop is the end of a holder, for the measure of handovers.
+type stop struct {
+	holder types.UID
+	at     time.Time
+}
+
+// of is what is remembered of an object; nothing, if another of its name was
+// there before.
+func (m *memory) of(key types.NamespacedName, uid types.UID) *recollection {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if kept := m.groups[key]; kept != nil && kept.uid == uid {
+		return kept
+	}
+	if m.groups == nil {
+		m.groups = map[types.NamespacedName]*recollection{}
+	}
+	kept := &recollection{
+		uid:      uid,
+		verdicts: map[string]verdict{},
+		recorded: map[string]bool{},
+		stopped:  map[int32]stop{},
+	}
+	m.groups[key] = kept
+	return kept
+}
+
+func (m *memory) forget(key types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.groups, key)
+}

@@ -1,0 +1,203 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/membership"
+	"github.com/kohort-dev/kohort/internal/pods"
+	"github.com/kohort-dev/kohort/internal/rollout"
+)
+
+// seen is what one pass sees. It does not change after observe.
+type seen struct {
+	now     time.Time
+	group   *v1alpha1.ConsumerGroup
+	cluster *v1alpha1.KafkaCluster // nil: there is none of that name
+	prefix  string                 // of the instance ids
+	// revision that is worked towards: that of the present template, or the
+	// stable one while the present template cannot be used.
+	revision string
+	// stall is why nothing new begins until a person changes something.
+	stall *stall
+	// uncertain is what could not be found out; the pass goes on without it.
+	uncertain error
+	pods      []rollout.Pod
+	// lingering pods do not end although they should have, failing ones do not get
+	// to consume.
+	lingering, failing []string
+	window    lag.Window
+	recalls   *recollection
+}
+
+func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.ConsumerGroup) (seen, error) {
+	key := client.ObjectKeyFromObject(group)
+	s := seen{
+		now:     r.now(),
+		group:   group,
+		prefix:  group.Spec.Membership.InstanceIDPrefix,
+		recalls: r.memory.of(key, group.UID),
+	}
+	if s.prefix == "" {
+		s.prefix = membership.DefaultPrefix(r.ClusterUID, group.Namespace, group.Name)
+	}
+	var err error
+	if s.cluster, err = r.clusterOf(ctx, group); err != nil {
+		return seen{}, err
+	}
+	if s, err = r.check(ctx, s); err != nil {
+		return seen{}, err
+	}
+	found, err := r.podsOf(ctx, group, s.now)
+	if err != nil {
+		return seen{}, err
+	}
+	for _, pod := range found {
+		s = s.withPod(pod)
+	}
+	s.window = r.windowOf(s)
+	return s, nil
+}
+
+// clusterOf is the KafkaCluster of a group; nil if there is none.
+func (r *ConsumerGroupReconciler) clusterOf(ctx context.Context, group *v1alpha1.ConsumerGroup) (*v1alpha1.KafkaCluster, error) {
+	cluster := &v1alpha1.KafkaCluster{}
+	err := r.Client.Get(ctx, clusterKey(group), cluster)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading KafkaCluster %s: %w", clusterKey(group), err)
+	}
+	return cluster, nil
+}
+
+func clusterKey(group *v1alpha1.ConsumerGroup) types.NamespacedName {
+	return types.NamespacedName{Namespace: group.Namespace, Name: group.Spec.Kafka.ClusterRef.Name}
+}
+
+// podsOf are all pods of a group, whoever owns them: from the cache, and from the
+// API server when a holder is not in the cache; and holders that are gone and
+// were seen to have ended.
+func (r *ConsumerGroupReconciler) podsOf(ctx context.Context, group *v1alpha1.ConsumerGroup, now time.Time) ([]podSeen, error) {
+	found, err := listPods(ctx, r.Client, group)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.missing(group, found)) > 0 {
+		if found, err = listPods(ctx, r.APIReader, group); err != nil {
+			return nil, err
+		}
+	}
+	all := make([]podSeen, 0, len(found))
+	for i := range found {
+		all = append(all, podSeen{&found[i], pods.Observe(&found[i], now)})
+	}
+	// Asked again: the witness may have learned of an end in the meantime.
+	for _, uid := range holdersNotIn(group, found) {
+		if pod := r.Witness.ended(uid); pod != nil {
+			o := pods.Observe(pod, now)
+			o.Ended, o.Deleting = true, true
+			all = append(all, podSeen{pod, o})
+		}
+	}
+	return slices.DeleteFunc(all, func(p podSeen) bool { return p.Ordinal < 0 }), nil
+}
+
+// podSeen is a pod with what its object says.
+type podSeen struct {
+	object *corev1.Pod
+	pods.Observation
+}
+
+func listPods(ctx context.Context, from client.Reader, group *v1alpha1.ConsumerGroup) ([]corev1.Pod, error) {
+	var list corev1.PodList
+	err := from.List(ctx, &list, client.InNamespace(group.Namespace), client.MatchingLabels{v1alpha1.LabelGroup: group.Name})
+	if err != nil {
+		return nil, fmt.Errorf("listing the pods of ConsumerGroup %s/%s: %w", group.Namespace, group.Name, err)
+	}
+	return list.Items, nil
+}
+
+// missing are the holders that are neither among the pods nor known to have
+// ended.
+func (r *ConsumerGroupReconciler) missing(group *v1alpha1.ConsumerGroup, found []corev1.Pod) []types.UID {
+	return slices.DeleteFunc(holdersNotIn(group, found), func(uid types.UID) bool { return r.Witness.ended(uid) != nil })
+}
+
+func holdersNotIn(group *v1alpha1.ConsumerGroup, found []corev1.Pod) []types.UID {
+	var uids []types.UID
+	for _, slot := range group.Status.State.Slots {
+		there := slices.ContainsFunc(found, func(p corev1.Pod) bool { return p.UID == slot.Holder })
+		if slot.Holder != "" && !there {
+			uids = append(uids, slot.Holder)
+		}
+	}
+	return uids
+}
+
+func (s seen) withPod(p podSeen) seen {
+	s.pods = append(s.pods, rollout.Pod{
+		Name:      p.object.Name,
+		UID:       p.object.UID,
+		Version:   p.object.ResourceVersion,
+		Ordinal:   p.Ordinal,
+		Revision:  p.Revision,
+		Created:   p.object.CreationTimestamp.Time,
+		Warm:      p.Warm,
+		Activated: p.Activated,
+		Running:   p.Running,
+		Ready:     p.Ready,
+		Deleting:  p.Deleting,
+		Ended:     p.Ended,
+		Restarts:  p.Restarts,
+		Problem:   p.Problem,
+	})
+	if p.Problem != "" {
+		text := fmt.Sprintf("pod %s: %s", p.object.Name, p.Problem)
+		if p.Deleting {
+			s.lingering = append(s.lingering, text)
+		} else {
+			s.failing = append(s.failing, text)
+		}
+	}
+	return s
+}
+
+// windowOf is what was read about the group. Without a connection it is one
+// reading that says why.
+func (r *ConsumerGroupReconciler) windowOf(s seen) lag.Window {
+	owner := client.ObjectKeyFromObject(s.group)
+	switch {
+	case s.cluster == nil:
+		r.Clusters.Untrack(owner)
+		return noReading(s.now, fmt.Sprintf("KafkaCluster %s does not exist", s.group.Spec.Kafka.ClusterRef.Name))
+	case s.stall.holdsStill() && s.group.DeletionTimestamp.IsZero():
+		r.Clusters.Untrack(owner)
+		return noReading(s.now, s.stall.message)
+	}
+	r.Clusters.Track(clusterKey(s.group), owner, s.group.GroupID(), s.group.Spec.Topics)
+	window, connected := r.Clusters.Window(clusterKey(s.group), s.group.GroupID())
+	if connected {
+		return window
+	}
+	why := "its connection is about to be made"
+	if ready := meta.FindStatusCondition(s.cluster.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+		why = ready.Message
+	}
+	return noReading(s.now, fmt.Sprintf("KafkaCluster %s: %s", s.cluster.Name, why))
+}
+
+func noReading(now time.Time, why string) lag.Window {
+	return lag.Window{{At: now, Err: why}}
+}

@@ -1,0 +1,133 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+const (
+	// lagEvery is how often lag is written to the status.
+	lagEvery = 30 * time.Second
+	// textEvery is how often a status is written of which nothing but texts for
+	// people has changed: many of them count seconds.
+	textEvery = 2 * time.Second
+)
+
+// report is the status to write: what was decided, and what there is to tell.
+func report(s seen, p plan) v1alpha1.ConsumerGroupStatus {
+	status := *s.group.Status.DeepCopy()
+	old := &s.group.Status
+	status.ObservedGeneration = s.group.Generation
+	status.State = p.State
+	status.Phase, status.Step, status.Message = p.Report.Phase, p.Report.Step, p.Report.Message
+	status.Replicas, status.ReadyReplicas, status.UpdatedReplicas = p.Report.Active, p.Report.Ready, p.Report.Updated
+	status.DesiredReplicas = p.Report.Desired
+	status.Selector = v1alpha1.LabelGroup + "=" + s.group.Name
+	status.StableRevision, status.UpdateRevision = p.State.Stable, s.revision
+
+	due := old.Lag == nil || s.now.Sub(old.Lag.ObservedAt.Time) >= lagEvery
+	reading, _ := s.window.Newest(s.now)
+	status.GroupState, status.Partitions, status.Lag = "", 0, nil
+	if reading != nil {
+		status.GroupState, status.Partitions = reading.State, int32(len(reading.Partitions))
+		if total, most, known := reading.Lag(); known {
+			status.Lag = old.Lag
+			if due {
+				status.Lag = &v1alpha1.LagStatus{Total: rounded(total), Max: rounded(most), ObservedAt: metav1.NewTime(reading.At)}
+			}
+		}
+	}
+	status.Slots = slotStatuses(s, p, due)
+	status.Scaling = scalingStatus(s, p, due)
+	if s.stall != nil {
+		status.Message = s.stall.message
+		if p.Report.Message != "" && !s.stall.held {
+			status.Message += "; " + p.Report.Message
+		}
+	}
+	setConditions(s, p, &status)
+	return status
+}
+
+// scalingStatus keeps the words that it has until the number changes or lag may
+// be written again: they have the lag in them.
+func scalingStatus(s seen, p plan, due bool) *v1alpha1.ScalingStatus {
+	if p.scaling == nil {
+		return nil
+	}
+	fresh := &v1alpha1.ScalingStatus{Desired: p.scaling.Desired, Limit: p.canOwn, Reason: p.scaling.Reason}
+	old := s.group.Status.Scaling
+	if old != nil && !due && old.Desired == fresh.Desired && equality.Semantic.DeepEqual(old.Limit, fresh.Limit) {
+		return old
+	}
+	return fresh
+}
+
+// rounded keeps two digits of what is above 100.
+func rounded(n int64) int64 {
+	unit := int64(1)
+	for n/unit >= 100 {
+		unit *= 10
+	}
+	return n / unit * unit
+}
+
+// withFailure tells of what could not be done.
+func withFailure(status v1alpha1.ConsumerGroupStatus, s seen, err error) v1alpha1.ConsumerGroupStatus {
+	if err == nil {
+		return status
+	}
+	status.Message = err.Error() + "; " + status.Message
+	s.set(&status, v1alpha1.ConditionReady, no(v1alpha1.ReasonRepairing, status.Message))
+	return status
+}
+
+// publish writes a status of which only the report may have changed, if there is
+// any news.
+func (r *ConsumerGroupReconciler) publish(ctx context.Context, s seen, status v1alpha1.ConsumerGroupStatus) error {
+	old := s.group.Status.DeepCopy()
+	if equality.Semantic.DeepEqual(*old, status) {
+		return nil
+	}
+	onlyTexts := equality.Semantic.DeepEqual(withoutTexts(*old), withoutTexts(*status.DeepCopy()))
+	if onlyTexts && s.now.Sub(s.recalls.reportedAt) < textEvery {
+		return nil
+	}
+	if err := r.write(ctx, s, status); err != nil {
+		return err
+	}
+	r.tell(s.group, news(s.group, status))
+	return nil
+}
+
+// withoutTexts is a status less what only people read.
+func withoutTexts(status v1alpha1.ConsumerGroupStatus) v1alpha1.ConsumerGroupStatus {
+	status.Message = ""
+	for i := range status.Conditions {
+		status.Conditions[i].Message = ""
+	}
+	for i := range status.Slots {
+		status.Slots[i].Status = ""
+	}
+	if status.Scaling != nil {
+		status.Scaling.Reason = ""
+	}
+	return status
+}
+
+// write writes the status, if nobody has changed the object since it was read.
+func (r *ConsumerGroupReconciler) write(ctx context.Context, s seen, status v1alpha1.ConsumerGroupStatus) error {
+	written := s.group.DeepCopy()
+	written.Status = status
+	if err := r.Client.Status().Update(ctx, written); err != nil {
+		return fmt.Errorf("writing the status of ConsumerGroup %s/%s: %w", s.group.Namespace, s.group.Name, err)
+	}
+	s.recalls.reportedAt = s.now
+	return nil
+}

@@ -1,0 +1,172 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+const (
+	// setupTimeout bounds what is asked of the API server before the start.
+	setupTimeout = 30 * time.Second
+	// groupsAtOnce is how many groups are reconciled at the same time: a pass that
+	// waits for Kafka must not hold up the others.
+	groupsAtOnce = 8
+	// clustersAtOnce: the same for KafkaClusters, of which some may be dead.
+	clustersAtOnce = 4
+	// firstRetry and lastRetry bound the wait after a pass that failed.
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 30 * time.Second
+)
+
+// Options of the controllers.
+type Options struct {
+	// LauncherImage is the image of Kohort's own containers in the pods.
+	LauncherImage string
+}
+
+// CacheOptions limit what a manager's cache holds: of all pods, only those of
+// ConsumerGroups.
+func CacheOptions() (cache.Options, error) {
+	ours, err := labels.NewRequirement(v1alpha1.LabelGroup, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("selecting pods by label %s: %w", v1alpha1.LabelGroup, err)
+	}
+	return cache.Options{ByObject: map[client.Object]cache.ByObject{
+		&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours)},
+	}}, nil
+}
+
+// Setup adds the controllers to a manager whose cache was made with CacheOptions.
+func Setup(mgr ctrl.Manager, options Options) error {
+	if options.LauncherImage == "" {
+		return errors.New("setting up the controllers: the launcher's image is not given")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
+	defer cancel()
+	uid, err := ClusterUID(ctx, mgr.GetAPIReader())
+	if err != nil {
+		return err
+	}
+	witness := NewWitness()
+	if err := witness.Watch(ctx, mgr.GetCache()); err != nil {
+		return err
+	}
+	clusters := &Clusters{}
+	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		<-ctx.Done()
+		clusters.Close()
+		return nil
+	})); err != nil {
+		return fmt.Errorf("setting up the connections: %w", err)
+	}
+	groups := &ConsumerGroupReconciler{
+		Client:        mgr.GetClient(),
+		APIReader:     mgr.GetAPIReader(),
+		Recorder:      mgr.GetEventRecorder("kohort"),
+		Clusters:      clusters,
+		Witness:       witness,
+		LauncherImage: options.LauncherImage,
+		ClusterUID:    uid,
+	}
+	if err := groups.setup(mgr); err != nil {
+		return fmt.Errorf("setting up the controller of ConsumerGroups: %w", err)
+	}
+	err = ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.KafkaCluster{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WithOptions(controllerOptions(clustersAtOnce)).
+		Complete(&KafkaClusterReconciler{Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Clusters: clusters})
+	if err != nil {
+		return fmt.Errorf("setting up the controller of KafkaClusters: %w", err)
+	}
+	return nil
+}
+
+// ClusterUID tells a Kubernetes cluster from others: it is the UID of its
+// namespace kube-system.
+func ClusterUID(ctx context.Context, reader client.Reader) (string, error) {
+	var namespace corev1.Namespace
+	if err := reader.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, &namespace); err != nil {
+		return "", fmt.Errorf("reading the UID of namespace %s, which tells this cluster from others: %w", metav1.NamespaceSystem, err)
+	}
+	return string(namespace.UID), nil
+}
+
+func controllerOptions(atOnce int) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: atOnce,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+	}
+}
+
+func (r *ConsumerGroupReconciler) setup(mgr ctrl.Manager) error {
+	// Whether another group has the same group id changes when one comes or goes.
+	comesOrGoes := predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.ConsumerGroup{}).
+		Watches(&v1alpha1.ConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(comesOrGoes)).
+		// By label and not by owner: pods of another owner may hold a slot.
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(groupOfPod)).
+		Watches(&v1alpha1.KafkaCluster{}, handler.EnqueueRequestsFromMapFunc(r.groupsOn)).
+		WatchesRawSource(r.Clusters).
+		WithOptions(controllerOptions(groupsAtOnce)).
+		Complete(r)
+}
+
+func groupOfPod(_ context.Context, pod client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{
+		Namespace: pod.GetNamespace(), Name: pod.GetLabels()[v1alpha1.LabelGroup],
+	}}}
+}
+
+// rivals are the other ConsumerGroups with the group id of one.
+func (r *ConsumerGroupReconciler) rivals(ctx context.Context, object client.Object) []reconcile.Request {
+	group, ok := object.(*v1alpha1.ConsumerGroup)
+	if !ok {
+		return nil
+	}
+	return r.requests(ctx, func(other *v1alpha1.ConsumerGroup) bool {
+		return other.UID != group.UID && other.GroupID() == group.GroupID()
+	})
+}
+
+// groupsOn are the ConsumerGroups on a KafkaCluster.
+func (r *ConsumerGroupReconciler) groupsOn(ctx context.Context, cluster client.Object) []reconcile.Request {
+	return r.requests(ctx, func(group *v1alpha1.ConsumerGroup) bool {
+		return clusterKey(group) == client.ObjectKeyFromObject(cluster)
+	})
+}
+
+func (r *ConsumerGroupReconciler) requests(ctx context.Context, wanted func(*v1alpha1.ConsumerGroup) bool) []reconcile.Request {
+	var groups v1alpha1.ConsumerGroupList
+	if err := r.Client.List(ctx, &groups, client.UnsafeDisableDeepCopy); err != nil {
+		return nil // the cache is stopped, and with it everything else
+	}
+	var requests []reconcile.Request
+	for i := range groups.Items {
+		if wanted(&groups.Items[i]) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&groups.Items[i])})
+		}
+	}
+	return requests
+}

@@ -1,0 +1,159 @@
+package controllers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/membership"
+	"github.com/kohort-dev/kohort/internal/rollout"
+)
+
+// slotStatuses are the slots that there are, or that are on their way in or out.
+func slotStatuses(s seen, p plan, due bool) []v1alpha1.SlotStatus {
+	count := int32(0)
+	if p.State.Size != nil {
+		count = *p.State.Size
+	}
+	known := map[int32]v1alpha1.SlotState{}
+	for _, slot := range p.State.Slots {
+		known[slot.Ordinal] = slot
+		count = max(count, slot.Ordinal+1)
+	}
+	if s.group.DeletionTimestamp.IsZero() {
+		count = max(count, p.Report.Desired)
+	}
+	before := map[int32]v1alpha1.SlotStatus{}
+	for _, slot := range s.group.Status.Slots {
+		before[slot.Ordinal] = slot
+	}
+	reading, _ := s.window.Newest(s.now)
+	statuses := make([]v1alpha1.SlotStatus, 0, count)
+	for ordinal := range count {
+		slot := v1alpha1.SlotStatus{
+			Ordinal:    ordinal,
+			InstanceID: membership.InstanceID(s.prefix, ordinal),
+			Pod:        known[ordinal].Pod,
+			Revision:   known[ordinal].Revision,
+		}
+		if slot.Pod == "" {
+			slot.Revision = ""
+		}
+		member, listed := memberOf(reading, slot.InstanceID)
+		if listed {
+			slot.Partitions = compact(member.Assigned)
+			slot.Lag = slotLag(reading, member, before[ordinal].Lag, due)
+		}
+		slot.Status = slotWord(s.pods, ordinal, known[ordinal], listed)
+		statuses = append(statuses, slot)
+	}
+	return statuses
+}
+
+func memberOf(reading *lag.Reading, id string) (lag.Member, bool) {
+	if reading == nil {
+		return lag.Member{}, false
+	}
+	return reading.Member(id)
+}
+
+func slotLag(reading *lag.Reading, member lag.Member, before *int64, due bool) *int64 {
+	if len(member.Assigned) == 0 {
+		return nil
+	}
+	if before != nil && !due {
+		return before
+	}
+	behind, known := reading.LagOf(member.Assigned)
+	if !known {
+		return nil
+	}
+	behind = rounded(behind)
+	return &behind
+}
+
+// compact writes partitions as orders:0-3,refunds:1.
+func compact(partitions []lag.TopicPartition) string {
+	sorted := slices.Clone(partitions)
+	slices.SortFunc(sorted, func(a, b lag.TopicPartition) int {
+		if a.Topic != b.Topic {
+			return strings.Compare(a.Topic, b.Topic)
+		}
+		return int(a.Partition - b.Partition)
+	})
+	var text strings.Builder
+	for i := 0; i < len(sorted); {
+		last := i
+		for last+1 < len(sorted) && sorted[last+1].Topic == sorted[i].Topic && sorted[last+1].Partition == sorted[last].Partition+1 {
+			last++
+		}
+		switch {
+		case i == 0:
+			text.WriteString(sorted[i].Topic + ":")
+		case sorted[i].Topic != sorted[i-1].Topic:
+			text.WriteString("," + sorted[i].Topic + ":")
+		default:
+			text.WriteString(",")
+		}
+		fmt.Fprint(&text, sorted[i].Partition)
+		if last > i {
+			fmt.Fprintf(&text, "-%d", sorted[last].Partition)
+		}
+		i = last + 1
+	}
+	return text.String()
+}
+
+// slotWord is the state of a slot in a word, and what is wrong.
+func slotWord(pods []rollout.Pod, ordinal int32, state v1alpha1.SlotState, listed bool) string {
+	holder := podByUID(pods, state.Holder)
+	if holder == nil {
+		if state.Holder != "" {
+			return "Lost"
+		}
+		if i := slices.IndexFunc(pods, func(p rollout.Pod) bool { return p.Ordinal == ordinal && !p.Ended && !p.Deleting }); i >= 0 {
+			return waitingWord(pods[i])
+		}
+		return "Empty"
+	}
+	word := "Starting"
+	switch {
+	case holder.Ended:
+		word = "Ended"
+	case holder.Deleting:
+		word = "Ending"
+	case !holder.Activated:
+		word = waitingWord(*holder)
+	case holder.Running && listed:
+		word = "Consuming"
+	}
+	if holder.Problem != "" && !strings.HasSuffix(word, holder.Problem) {
+		word += ": " + holder.Problem
+	}
+	return word
+}
+
+// waitingWord is about a pod that was not activated.
+func waitingWord(pod rollout.Pod) string {
+	switch {
+	case pod.Warm:
+		return "Warm"
+	case pod.Problem != "":
+		return "Preparing: " + pod.Problem
+	default:
+		return "Preparing"
+	}
+}
+
+func podByUID(pods []rollout.Pod, uid types.UID) *rollout.Pod {
+	for i := range pods {
+		if uid != "" && pods[i].UID == uid {
+			return &pods[i]
+		}
+	}
+	return nil
+}

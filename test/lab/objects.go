@@ -1,0 +1,101 @@
+package lab
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// Bootstrap is the broker's address, as consumers take it.
+func (l *Lab) Bootstrap() string { return strings.Join(l.Broker.Bootstrap(), ",") }
+
+// Cluster is the KafkaCluster of the lab's broker.
+func (l *Lab) Cluster(namespace string) *v1alpha1.KafkaCluster {
+	return &v1alpha1.KafkaCluster{
+		ObjectMeta: metav1.ObjectMeta{Name: "lab", Namespace: namespace},
+		Spec:       v1alpha1.KafkaClusterSpec{BootstrapServers: l.Broker.Bootstrap()},
+	}
+}
+
+// Version is what a template of the sample consumer says: its version, how many
+// records per second it processes, and how it misbehaves.
+type Version struct {
+	Name      string
+	Rate      int    // 0: as fast as it can
+	Behaviour string // "", slow, stalled, crash, never-joins, ignores-sigterm
+	Image     string // "": the sample consumer's
+	Records   bool   // logs every record
+	// StartDelayMillis is how long the program takes before it joins.
+	StartDelayMillis int
+	// GraceSeconds is the pod's terminationGracePeriodSeconds; 0: 30.
+	GraceSeconds int
+}
+
+// Template is a pod template of the sample consumer for a topic.
+func (v Version) Template(topic string) map[string]any {
+	image := v.Image
+	if image == "" {
+		image = ConsumerImage
+	}
+	env := []any{
+		variable("TOPICS", topic), variable("VERSION", v.Name), variable("RATE", strconv.Itoa(v.Rate)),
+		variable("BEHAVIOUR", v.Behaviour), variable("HEALTH_PORT", "8080"),
+		variable("START_DELAY_MS", strconv.Itoa(v.StartDelayMillis)),
+	}
+	if v.Records {
+		env = append(env, variable("LOG_RECORDS", "1"))
+	}
+	grace := v.GraceSeconds
+	if grace == 0 {
+		grace = 30
+	}
+	return map[string]any{
+		"metadata": map[string]any{"labels": map[string]any{"app": topic}},
+		"spec": map[string]any{
+			"terminationGracePeriodSeconds": grace,
+			"containers": []any{map[string]any{
+				"name": "app", "image": image, "env": env,
+				"ports": []any{map[string]any{"name": "health", "containerPort": 8080}},
+				"readinessProbe": map[string]any{
+					"httpGet":       map[string]any{"path": "/ready", "port": "health"},
+					"periodSeconds": 1,
+				},
+			}},
+		},
+	}
+}
+
+// Raw is the template as the API takes it.
+func (v Version) Raw(topic string) runtime.RawExtension {
+	raw, err := json.Marshal(v.Template(topic))
+	if err != nil {
+		panic(err) // plain strings, numbers, maps and slices
+	}
+	return runtime.RawExtension{Raw: raw}
+}
+
+func variable(name, value string) map[string]any { return map[string]any{"name": name, "value": value} }
+
+// Group is a ConsumerGroup of the sample consumer: group, topic and object share
+// a name.
+func (l *Lab) Group(namespace, name string, replicas int32, version Version) *v1alpha1.ConsumerGroup {
+	return &v1alpha1.ConsumerGroup{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace},
+		Spec: v1alpha1.ConsumerGroupSpec{
+			Kafka:    v1alpha1.KafkaRef{ClusterRef: v1alpha1.ClusterRef{Name: "lab"}},
+			Topics:   []string{name},
+			Replicas: &replicas,
+			Template: version.Raw(name),
+		},
+	}
+}
+
+// Logs is the pattern of the logs of a group's consumers.
+func (l *Lab) Logs(namespace, name string) string {
+	return strings.Replace(l.Kubelet.Log(namespace, "\x00", "app"), "\x00", name+"-*", 1)
+}

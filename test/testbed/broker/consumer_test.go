@@ -1,0 +1,209 @@
+package broker_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kohort-dev/kohort/examples/consumer/journal"
+)
+
+func TestRestartOfAStaticMember(t *testing.T) {
+	const partitions = 6
+	topic := fresh(t)
+	writer := start(t, "producer", map[string]string{"TOPICS": topic, "CREATE_PARTITIONS": fmt.Sprint(partitions), "RATE": "120"})
+	ids := []string{topic + "-0000", topic + "-0001", topic + "-0002"}
+	var members []sample
+	for _, id := range ids {
+		members = append(members, startMember(t, topic, id, nil))
+	}
+	want := settled(t, topic, partitions, members...)
+	before, generation := shared.Rebalances(topic), members[0].generation(t)
+
+	// Each in turn: one of them is the group's leader.
+	all := slices.Clone(members)
+	for i, id := range ids {
+		members[i].end(t)
+		members[i] = startMember(t, topic, id, nil)
+		all = append(all, members[i])
+		members[i].await(t, journal.Record)
+	}
+	got := settled(t, topic, partitions, members...)
+	writer.end(t)
+	written := ends(t, shared, topic)
+	eventually(t, func() string { return cmp.Diff(written, committed(t, topic, topic)) })
+	for _, m := range members {
+		m.end(t)
+	}
+
+	if diff := cmp.Diff(once(written), processed(t, all...)); diff != "" {
+		t.Errorf("-once +really\n%s", diff)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the owners have changed:\n%s", diff)
+	}
+	if shared.GroupLog() == "" {
+		t.Logf("the broker is %s: rebalances are not judged", shared.Kind)
+		return
+	}
+	if after := shared.Rebalances(topic); before < 1 || after != before {
+		t.Errorf("%d rebalances before the three restarts, %d after them", before, after)
+	}
+	for _, m := range members {
+		if m.generation(t) != generation {
+			t.Errorf("a member joined generation %d, want %d as before", m.generation(t), generation)
+		}
+	}
+}
+
+func TestDynamicMembersLeave(t *testing.T) {
+	topic := freshTopic(t, 4, 10)
+	first := startMember(t, topic, "", nil)
+	settled(t, topic, 4, first)
+	second := startMember(t, topic, "", nil)
+	settled(t, topic, 4, first, second)
+	second.end(t)
+	settled(t, topic, 4, first)
+	eventually(t, func() string { return cmp.Diff(ends(t, shared, topic), committed(t, topic, topic)) })
+	first.end(t)
+	if diff := cmp.Diff(once(ends(t, shared, topic)), processed(t, first, second)); diff != "" {
+		t.Errorf("-once +really\n%s", diff)
+	}
+	eventually(t, func() string {
+		groups, err := shared.Admin().DescribeGroups(t.Context(), topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cmp.Diff("Empty", groups[topic].State)
+	})
+}
+
+func TestStalledConsumerCommitsNothing(t *testing.T) {
+	topic := freshTopic(t, 3, 20)
+	stalled := startMember(t, topic, topic+"-0000", map[string]string{"BEHAVIOUR": "stalled"})
+	settled(t, topic, 3, stalled)
+	// By the time a good one in a group of its own has done everything, twice, a
+	// stalled one that worked at all would have, too.
+	for range 2 {
+		group := fresh(t)
+		good := startMember(t, topic, group, map[string]string{"KAFKA_GROUP_ID": group})
+		eventually(t, func() string { return cmp.Diff(ends(t, shared, topic), committed(t, group, topic)) })
+		good.end(t)
+	}
+	for _, event := range []journal.Event{journal.Record, journal.Processed, journal.Committed, journal.Revoked, journal.Lost, journal.Failed} {
+		if n := stalled.count(t, event); n > 0 {
+			t.Errorf("it said %s %d times", event, n)
+		}
+	}
+	if got := committed(t, topic, topic); len(got) > 0 {
+		t.Errorf("it committed %v", got)
+	}
+	groups, err := shared.Admin().DescribeGroups(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := groups[topic]; g.State != "Stable" || len(g.Members) != 1 {
+		t.Errorf("it is no healthy member: %+v", g)
+	}
+	stalled.end(t)
+}
+
+func TestFencedConsumerEnds(t *testing.T) {
+	topic := freshTopic(t, 2, 5)
+	old := startMember(t, topic, topic+"-0000", nil)
+	settled(t, topic, 2, old)
+	successor := startMember(t, topic, topic+"-0000", nil)
+	settled(t, topic, 2, successor)
+	if code := old.exitCode(t); code != 1 {
+		t.Errorf("the fenced consumer exited with %d", code)
+	}
+	var said []string
+	for _, e := range old.journal(t) {
+		if e.Event == journal.Failed {
+			said = append(said, e.Error)
+		}
+	}
+	if !strings.Contains(strings.Join(said, "\n"), "FENCED_INSTANCE_ID") {
+		t.Errorf("it said %q", said)
+	}
+	successor.end(t)
+}
+
+func TestRefusedConsumerEnds(t *testing.T) {
+	topic := freshTopic(t, 1, 1)
+	refused := startMember(t, topic, topic+"-0000", map[string]string{"KAFKA_SESSION_TIMEOUT_MS": "1000"})
+	if code := refused.exitCode(t); code != 1 {
+		t.Errorf("a consumer whose session timeout the broker refuses exited with %d", code)
+	}
+	refused.await(t, journal.Failed)
+}
+
+func TestMisbehaviour(t *testing.T) {
+	topic := freshTopic(t, 1, 1)
+	t.Run("crash", func(t *testing.T) {
+		s := startMember(t, topic, topic+"-0000", map[string]string{"BEHAVIOUR": "crash"})
+		if code := s.exitCode(t); code != 1 {
+			t.Errorf("it exited with %d", code)
+		}
+	})
+	t.Run("never-joins", func(t *testing.T) {
+		port := freePort(t)
+		s := startMember(t, topic, topic+"-0000", map[string]string{"BEHAVIOUR": "never-joins", "HEALTH_PORT": port})
+		eventually(t, func() string {
+			if status, body := get(t, "http://127.0.0.1:"+port+"/ready"); status != http.StatusOK {
+				return fmt.Sprintf("it is ready: %d %s", status, body)
+			}
+			return ""
+		})
+		groups, err := shared.Admin().DescribeGroups(t.Context(), topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(groups[topic].Members) > 0 {
+			t.Errorf("it is a member: %v", groups[topic].Members)
+		}
+		s.end(t)
+	})
+	t.Run("ignores-sigterm", func(t *testing.T) {
+		s := startMember(t, topic, topic+"-0000", map[string]string{"BEHAVIOUR": "ignores-sigterm"})
+		s.await(t, journal.Record)
+		if err := s.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		s.await(t, journal.Ignored)
+		before := s.count(t, journal.Record)
+		write(t, shared, topic, 1, 1)
+		eventually(t, func() string {
+			if s.count(t, journal.Record) <= before {
+				return "it goes on processing"
+			}
+			return ""
+		})
+	})
+	t.Run("unknown", func(t *testing.T) {
+		if code := startMember(t, topic, "", map[string]string{"BEHAVIOUR": "rude"}).exitCode(t); code != 2 {
+			t.Errorf("it exited with %d", code)
+		}
+	})
+}
+
+func TestReadyIsMembership(t *testing.T) {
+	topic := freshTopic(t, 1, 1)
+	port := freePort(t)
+	s := startMember(t, topic, topic+"-0000", map[string]string{"HEALTH_PORT": port, "START_DELAY_MS": "2000"})
+	status := func(path string) int {
+		code, _ := get(t, "http://127.0.0.1:"+port+"/"+path)
+		return code
+	}
+	eventually(t, func() string { return cmp.Diff(http.StatusOK, status("healthz")) })
+	if got := status("ready"); got != http.StatusServiceUnavailable && s.count(t, journal.Joined) == 0 {
+		t.Errorf("before it joined it answered %d", got)
+	}
+	eventually(t, func() string { return cmp.Diff(http.StatusOK, status("ready")) })
+	s.end(t)
+}
