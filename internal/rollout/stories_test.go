@@ -69,11 +69,36 @@ func TestStories(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if shown[story.name] && !strings.Contains(docs(t), withoutState(got)) {
+				t.Errorf("docs/rollouts.md shows another story of %s than the one that is told:\n%s", story.name, withoutState(got))
+			}
 			if diff := cmp.Diff(string(want), got); diff != "" {
 				t.Errorf("the story has changed (-want +got); -update writes it anew:\n%s", diff)
 			}
 		})
 	}
+}
+
+// shown stories stand in docs/rollouts.md, without the lines about the state.
+var shown = map[string]bool{"good-release": true, "bad-release": true, "pod-deleted": true, "grow": true}
+
+func docs(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "rollouts.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func withoutState(story string) string {
+	var lines []string
+	for line := range strings.Lines(story) {
+		if !strings.Contains(line, "   state:") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
 }
 
 // tell lets three slots start, then something happen, and returns what was done
