@@ -140,7 +140,10 @@ func availableOf(s seen, p plan) metav1.Condition {
 	if p.State.Size != nil {
 		size = *p.State.Size
 	}
-	if !p.Report.Available {
+	switch {
+	case p.State.Size == nil:
+		return no(v1alpha1.ReasonTooFew, "the group has not started yet")
+	case !p.Report.Available:
 		return no(v1alpha1.ReasonTooFew, fmt.Sprintf("of %d slots more than %d, or all, do not consume", size, budget))
 	}
 	if idle := p.idle(s); idle != "" {

@@ -36,8 +36,8 @@ type seen struct {
 	// lingering pods do not end although they should have, failing ones do not get
 	// to consume.
 	lingering, failing []string
-	window    lag.Window
-	recalls   *recollection
+	window             lag.Window
+	recalls            *recollection
 }
 
 func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.ConsumerGroup) (seen, error) {

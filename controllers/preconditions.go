@@ -119,8 +119,8 @@ func sameKafka(a, b *v1alpha1.KafkaCluster) bool {
 	if a.UID == b.UID {
 		return true
 	}
-	if a.Status.ClusterID != "" && a.Status.ClusterID == b.Status.ClusterID {
-		return true
+	if a.Status.ClusterID != "" && b.Status.ClusterID != "" {
+		return a.Status.ClusterID == b.Status.ClusterID
 	}
 	return slices.ContainsFunc(a.Spec.BootstrapServers, func(server string) bool {
 		return slices.ContainsFunc(b.Spec.BootstrapServers, func(other string) bool { return strings.EqualFold(server, other) })

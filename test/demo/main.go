@@ -34,8 +34,8 @@ const (
 // first version processes slotRate.
 const (
 	steady   = 200
-	burst    = 3000
-	slotRate = 300
+	burst    = 8000
+	slotRate = 500
 )
 
 func main() {
@@ -93,7 +93,7 @@ func (d *demo) comeUp(ctx context.Context) error {
 	cg := d.lab.Group(namespace, group, least, lab.Version{Name: "v1", Rate: slotRate, Records: true})
 	cg.Spec.Scaling = &v1alpha1.Scaling{
 		MinReplicas: ptr.To[int32](least), MaxReplicas: most,
-		Targets: v1alpha1.ScalingTargets{LagPerReplica: 300},
+		Targets: v1alpha1.ScalingTargets{LagPerReplica: 200},
 	}
 	cg.Spec.Rollout.Gate.SettledSeconds = ptr.To[int32](5)
 	if err := d.lab.Client.Create(ctx, cg); err != nil {
@@ -121,7 +121,7 @@ func (d *demo) scaleUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.screen.result("%d slots to %d in one step, rebalances: %d", least, most, d.lab.Broker.Rebalances(group)-before)
+	d.screen.result("%d slots to %d, rebalances: %d", least, most, d.lab.Broker.Rebalances(group)-before)
 	return nil
 }
 

@@ -3,28 +3,35 @@
 package kafka_test
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
+
+	"github.com/kohort-dev/kohort/test/testbed/broker"
 )
 
-// Where the broker listens: in plain text without authentication, and with SASL
-// PLAIN.
-const (
-	bootstrapVar     = "KAFKA_BOOTSTRAP"
-	saslBootstrapVar = "KAFKA_SASL_BOOTSTRAP"
-)
+var started *broker.Broker
 
-func TestMain(m *testing.M) {
-	for _, name := range []string{bootstrapVar, saslBootstrapVar} {
-		if os.Getenv(name) == "" {
-			fmt.Fprintf(os.Stderr, "These tests need a real broker: set %s to its host:port\n", name)
-			os.Exit(1)
-		}
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if started, err = broker.Start(context.Background(), broker.Options{Progress: os.Stderr}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	os.Exit(m.Run())
+	if started.Kind == broker.Kfake {
+		fmt.Fprintln(os.Stderr, "Not run: there is no java and mvn for a real broker, and kfake differs in what is asserted here")
+		return 0
+	}
+	code := m.Run()
+	if err := started.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
 }
 
-func bootstrap() []string     { return strings.Split(os.Getenv(bootstrapVar), ",") }
-func saslBootstrap() []string { return strings.Split(os.Getenv(saslBootstrapVar), ",") }
+func bootstrap() []string     { return started.Bootstrap() }
+func saslBootstrap() []string { return started.SASLBootstrap() }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/test/lab"
+	"github.com/kohort-dev/kohort/test/testbed/broker"
 )
 
 var _ = Describe("A release", func() {
@@ -110,7 +111,7 @@ var _ = Describe("A release", func() {
 	})
 
 	It("goes on after the broker was restarted in the middle of it", Serial, func(ctx context.Context) {
-		if world.Broker.Kind == "kfake" {
+		if world.Broker.Kind == broker.Kfake {
 			Skip("kfake keeps no group over a restart")
 		}
 		g := start(ctx, "broker-restart", 3)
@@ -132,15 +133,21 @@ var _ = Describe("Scaling", func() {
 		g := start(ctx, "scaling", 2, func(cg *v1alpha1.ConsumerGroup) {
 			cg.Spec.Template = lab.Version{Name: "v1", Rate: 100, Records: true}.Raw("scaling")
 			cg.Spec.Scaling = &v1alpha1.Scaling{
-				MinReplicas: ptr.To[int32](2), MaxReplicas: 20,
+				MinReplicas: ptr.To[int32](2), MaxReplicas: 2,
 				Targets: v1alpha1.ScalingTargets{LagPerReplica: 100},
 				Behavior: v1alpha1.ScalingBehavior{
 					ScaleDown: v1alpha1.ScalingRules{StabilizationWindowSeconds: ptr.To[int32](5)},
 				},
 			}
 		})
+		// The lag is there before it may be acted on: it asks for all at once.
+		Expect(g.producer.SetRate(1500)).To(Succeed())
+		g.until(ctx, "a lag", func(cg *v1alpha1.ConsumerGroup) bool {
+			s := cg.Status.Scaling
+			return s != nil && s.Limit != nil && cg.Status.Lag != nil && cg.Status.Lag.Total >= 100*partitions
+		})
 		g.rebalances(1, func() {
-			Expect(g.producer.SetRate(1500)).To(Succeed())
+			g.change(ctx, func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Scaling.MaxReplicas = 20 })
 			g.until(ctx, "all that can own a partition", func(cg *v1alpha1.ConsumerGroup) bool {
 				return cg.Status.DesiredReplicas == partitions && cg.Status.ReadyReplicas == partitions
 			})

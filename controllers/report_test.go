@@ -1,0 +1,134 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/rollout"
+)
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func TestRounded(t *testing.T) {
+	for n, want := range map[int64]int64{0: 0, 7: 7, 99: 99, 100: 100, 104: 100, 119: 110, 12_345: 12_000, 999_999: 990_000} {
+		if got := rounded(n); got != want {
+			t.Errorf("rounded(%d) = %d, want %d", n, got, want)
+		}
+	}
+}
+
+func TestCompact(t *testing.T) {
+	tp := func(topic string, p int32) lag.TopicPartition { return lag.TopicPartition{Topic: topic, Partition: p} }
+	for want, partitions := range map[string][]lag.TopicPartition{
+		"":                       nil,
+		"orders:4":               {tp("orders", 4)},
+		"orders:0-3,refunds:1":   {tp("refunds", 1), tp("orders", 0), tp("orders", 2), tp("orders", 1), tp("orders", 3)},
+		"orders:0,2-3,5":         {tp("orders", 0), tp("orders", 2), tp("orders", 3), tp("orders", 5)},
+		"orders:9-10,refunds:11": {tp("orders", 10), tp("orders", 9), tp("refunds", 11)},
+	} {
+		if got := compact(partitions); got != want {
+			t.Errorf("compact(%v) = %q, want %q", partitions, got, want)
+		}
+	}
+}
+
+// world of a group with one slot that consumes.
+func consuming(now time.Time, behind int64) (seen, plan) {
+	size := int32(1)
+	state := v1alpha1.GroupState{Size: &size, Stable: "a", Slots: []v1alpha1.SlotState{{
+		Holder: "pod", Pod: "orders-0-x", Revision: "a", Since: metav1.NewMicroTime(noon.Add(-time.Hour)),
+	}}}
+	group := &v1alpha1.ConsumerGroup{ObjectMeta: metav1.ObjectMeta{Name: "orders", UID: "group"}}
+	group.Status.State = state
+	zero := int64(0)
+	s := seen{
+		now: now, group: group, prefix: "orders", revision: "a",
+		pods: []rollout.Pod{{Name: "orders-0-x", UID: "pod", Revision: "a", Activated: true, Running: true, Ready: true}},
+		window: lag.Window{{
+			At: now, State: lag.StateStable,
+			Members:    []lag.Member{{InstanceID: "orders-0000", MemberID: "m", Assigned: []lag.TopicPartition{{Topic: "orders"}}}},
+			Partitions: []lag.Partition{{TopicPartition: lag.TopicPartition{Topic: "orders"}, Committed: &zero, End: behind}},
+		}},
+		recalls: (&memory{}).of(types.NamespacedName{Name: "orders"}, "group"),
+	}
+	return s, decide(s)
+}
+
+// Lag is written at most every 30 s, everything else at once.
+func TestLagIsCalm(t *testing.T) {
+	s, p := consuming(noon, 12_345)
+	first := report(s, p)
+	want := &v1alpha1.LagStatus{Total: 12_000, Max: 12_000, ObservedAt: metav1.NewTime(noon)}
+	if diff := cmp.Diff(want, first.Lag); diff != "" {
+		t.Errorf("the lag at first (-want +got):\n%s", diff)
+	}
+
+	s, p = consuming(noon.Add(29*time.Second), 50)
+	s.group.Status = first
+	if diff := cmp.Diff(first, report(s, p)); diff != "" {
+		t.Errorf("the status has changed 29 s later (-before +after):\n%s", diff)
+	}
+
+	s, p = consuming(noon.Add(30*time.Second), 50)
+	s.group.Status = first
+	later := report(s, p)
+	want = &v1alpha1.LagStatus{Total: 50, Max: 50, ObservedAt: metav1.NewTime(noon.Add(30 * time.Second))}
+	if diff := cmp.Diff(want, later.Lag); diff != "" {
+		t.Errorf("the lag 30 s later (-want +got):\n%s", diff)
+	}
+	if got := *later.Slots[0].Lag; got != 50 {
+		t.Errorf("the slot's lag 30 s later is %d, want 50", got)
+	}
+
+	s, p = consuming(noon.Add(31*time.Second), 50)
+	s.group.Status, s.window = later, noReading(s.now, "no broker answers")
+	if unknown := report(s, p); unknown.Lag != nil || unknown.Slots[0].Lag != nil || unknown.GroupState != "" {
+		t.Errorf("what is unknown is not absent: %+v", unknown)
+	}
+}
+
+func TestReady(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*seen)
+		want   string
+	}{
+		"all is well":            {func(*seen) {}, "True Running"},
+		"the broker is away":     {func(s *seen) { s.window = noReading(s.now, "no broker answers") }, "Unknown NoReading"},
+		"a pod does not end":     {func(s *seen) { s.lingering = []string{"pod orders-0-w: ignores SIGTERM"} }, "False PodNotEnding"},
+		"a pod does not start":   {func(s *seen) { s.failing = []string{"pod orders-0-y: unschedulable"} }, "False PodsNotStarting"},
+		"the template is bad":    {func(s *seen) { s.stall = &stall{reason: v1alpha1.ReasonInvalidTemplate} }, "False InvalidTemplate"},
+		"paused, nothing to do":  {func(s *seen) { s.group.Spec.Paused = true }, "True Running"},
+		"paused, work held back": {func(s *seen) { s.group.Spec.Paused, s.revision = true, "b" }, "False Paused"},
+		"a partition unowned": {func(s *seen) {
+			s.window[0].Partitions = append(s.window[0].Partitions, lag.Partition{TopicPartition: lag.TopicPartition{Topic: "orders", Partition: 1}})
+		}, "False NotSettled"},
+		"a topic is missing": {func(s *seen) { s.window[0].MissingTopics = []string{"refunds"} }, "False UnknownTopic"},
+		"a release was rolled back": {func(s *seen) {
+			s.revision = "b"
+			s.group.Status.State.Rollout = &v1alpha1.RolloutState{From: "a", To: "b", Stage: v1alpha1.RolloutRolledBack}
+		}, "False RolledBack"},
+		"the object is deleted": {func(s *seen) { s.group.DeletionTimestamp = &metav1.Time{Time: s.now} }, "False Deleting"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := consuming(noon, 0)
+			c.change(&s)
+			status := report(s, decide(s))
+			ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+			if got := string(ready.Status) + " " + ready.Reason; got != c.want {
+				t.Errorf("Ready is %q, want %q: %s", got, c.want, ready.Message)
+			}
+			stalled := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionStalled)
+			reconciling := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReconciling)
+			if ready.Status == metav1.ConditionTrue && (stalled != nil || reconciling != nil) || stalled != nil && reconciling != nil {
+				t.Errorf("kstatus cannot make sense of Ready %s, Stalled %v, Reconciling %v", ready.Status, stalled, reconciling)
+			}
+		})
+	}
+}
