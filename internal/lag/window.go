@@ -87,7 +87,8 @@ func (w Window) Flow(partitions []TopicPartition) (Flow, bool) {
 }
 
 // Standing is the first of the partitions that had lag at the beginning of the
-// window and where no commit came since.
+// window and where no commit came since. One of which the lag is not known does
+// not count.
 func (w Window) Standing(partitions []TopicPartition) (Partition, bool) {
 	if len(w) == 0 {
 		return Partition{}, false
@@ -95,7 +96,8 @@ func (w Window) Standing(partitions []TopicPartition) (Partition, bool) {
 	first, last := w[0].byPartition(), w[len(w)-1].byPartition()
 	for _, tp := range partitions {
 		a, b := first[tp], last[tp]
-		if a.Err != "" || b.Err != "" || a.End <= a.position() {
+		behind, known := a.Lag()
+		if _, still := b.Lag(); !known || !still || behind == 0 {
 			continue
 		}
 		if b.position() == a.position() {
@@ -154,6 +156,20 @@ func (r *Reading) LagOf(partitions []TopicPartition) (int64, bool) {
 		total += behind
 	}
 	return total, true
+}
+
+// Committed is those of some partitions that are worth judging: all but those
+// where records wait and nothing was ever committed, since with
+// auto.offset.reset=latest nothing ever may be.
+func (r *Reading) Committed(partitions []TopicPartition) []TopicPartition {
+	all := r.byPartition()
+	var worth []TopicPartition
+	for _, tp := range partitions {
+		if p := all[tp]; p.Err != "" || p.Committed != nil || p.End == p.Start {
+			worth = append(worth, tp)
+		}
+	}
+	return worth
 }
 
 // Member is the member with an instance id.

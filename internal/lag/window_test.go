@@ -90,7 +90,7 @@ func TestStanding(t *testing.T) {
 		{"never committed", Window{
 			reading(0, Partition{TopicPartition: tp(3), End: 10}),
 			reading(9, Partition{TopicPartition: tp(3), End: 10}),
-		}, 3},
+		}, -1},
 		{"one reading proves no commit", Window{reading(0, known(3, 5, 0, 10))}, 3},
 		{"unknown at the end", Window{reading(0, known(3, 5, 0, 10)), reading(9, Partition{TopicPartition: tp(3), Err: "x"})}, -1},
 		{"nothing read", nil, -1},
@@ -134,6 +134,17 @@ func TestTailAndSince(t *testing.T) {
 	}
 	if got := w.Span(); got != 3*time.Second {
 		t.Error(got)
+	}
+}
+
+func TestCommittedLeavesOutWhatNobodyEverCommitted(t *testing.T) {
+	r := reading(0, known(0, 5, 0, 9),
+		Partition{TopicPartition: tp(1), End: 9},
+		Partition{TopicPartition: tp(2), Start: 9, End: 9},
+		Partition{TopicPartition: tp(3), Err: "denied"})
+	got := r.Committed([]TopicPartition{tp(0), tp(1), tp(2), tp(3)})
+	if diff := cmp.Diff([]TopicPartition{tp(0), tp(2), tp(3)}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -68,7 +68,7 @@ func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
 	})
 	e.settled = e.joined.Tail(func(r *lag.Reading) bool { return e.unsettled(r) == "" })
 	if m, ok := v.reading.Member(s.id); ok {
-		e.owned = m.Assigned
+		e.owned = v.reading.Committed(m.Assigned)
 	}
 	for _, check := range []func(evidence) verdict{restarts, joined, standing, slower, settled} {
 		if verdict := check(e); verdict.result != pass {
@@ -226,11 +226,12 @@ func baselineOf(v seen, state v1alpha1.GroupState) v1alpha1.Baseline {
 			b.Restarts = max(b.Restarts, s.holder.Restarts)
 		}
 		if m, ok := v.reading.Member(s.id); ok {
-			if behind, known := v.reading.LagOf(m.Assigned); known {
+			owned := v.reading.Committed(m.Assigned)
+			if behind, known := v.reading.LagOf(owned); known {
 				kept.Lag = &behind
 			}
 			recent := read.Since(s.state.Since.Time)
-			if flow, known := recent.Flow(m.Assigned); known && recent.Span() >= judgeFor {
+			if flow, known := recent.Flow(owned); known && recent.Span() >= judgeFor {
 				percent := int32(100)
 				if flow.Produced > 0 {
 					percent = int32(min(100, flow.Consumed*100/flow.Produced))

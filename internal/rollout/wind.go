@@ -37,6 +37,8 @@ func wind(v seen, state v1alpha1.GroupState) Decision {
 	}
 	members, known := remaining(v)
 	switch {
+	case len(state.Slots) == 0 && len(v.Pods) == 0:
+		d.Done = true // nothing of it was ever a member, or all of it has left
 	case known && len(members) == 0:
 		d.Done = true
 	case v.Now.Sub(v.Group.DeletedAt) > removeFor:

@@ -1,0 +1,191 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+func (w *world) gone(group *v1alpha1.ConsumerGroup) bool {
+	w.t.Helper()
+	err := w.client.Get(w.t.Context(), client.ObjectKeyFromObject(group), &v1alpha1.ConsumerGroup{})
+	return apierrors.IsNotFound(err)
+}
+
+func TestDeletion(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	group := w.group(2)
+	w.comesUp("orders")
+	w.must(w.client.Delete(t.Context(), group))
+	w.until("the object is gone", func() bool { return w.gone(group) })
+	if pods := w.pods(); len(pods) > 0 && w.node.runs(pods[0].UID) {
+		t.Errorf("%d pods are left", len(pods))
+	}
+	if ids := w.members("orders"); len(ids) > 0 {
+		t.Errorf("members %q are left in the group", ids)
+	}
+}
+
+// A dead broker wedges nothing: after a minute the object goes all the same.
+func TestDeletionWithDeadBroker(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	group := w.group(2)
+	w.comesUp("orders")
+	w.broker.Close()
+	w.must(w.client.Delete(t.Context(), group))
+	w.until("the pods have ended", func() bool { return len(w.pods()) == 0 })
+	if w.gone(group) {
+		t.Fatal("the object went before its members could be removed")
+	}
+	w.operator.groups.Now = func() time.Time { return time.Now().Add(61 * time.Second) }
+	w.until("the object is gone", func() bool { return w.gone(group) })
+}
+
+func TestDeletionWithoutKafkaCluster(t *testing.T) {
+	w := newWorld(t)
+	cluster := w.kafkaCluster()
+	group := w.group(1)
+	w.comesUp("orders")
+	w.must(w.client.Delete(t.Context(), cluster))
+	w.must(w.client.Delete(t.Context(), group))
+	w.until("the pods have ended", func() bool { return len(w.pods()) == 0 })
+	w.operator.groups.Now = func() time.Time { return time.Now().Add(61 * time.Second) }
+	w.until("the object is gone", func() bool { return w.gone(group) })
+}
+
+// An object that vanishes without a recorded end says nothing about the process:
+// its id is removed from the group, and used again when it stays away.
+func TestLostPod(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	w.group(2, func(g *v1alpha1.ConsumerGroup) {
+		heartbeat, session := int32(1), int32(10)
+		g.Spec.Membership.HeartbeatSeconds, g.Spec.Membership.SessionTimeout.MinSeconds = &heartbeat, &session
+	})
+	w.comesUp("orders")
+	before := w.consuming()
+	lost := w.pods()[0]
+	id := lost.Annotations[v1alpha1.AnnotationInstanceID]
+
+	w.node.kill(lost.UID)
+	w.must(w.client.Delete(t.Context(), &lost, client.GracePeriodSeconds(0)))
+	w.until("the slot is refilled", func() bool {
+		uid := w.consuming()[id]
+		return uid != "" && uid != before[id]
+	})
+	w.comesUp("orders")
+	for _, reason := range []string{"PodLost", "MemberRemoved"} {
+		if n := w.operator.told.count(reason); n != 1 {
+			t.Errorf("event %s was told %d times, want once: %q", reason, n, w.operator.told.notes())
+		}
+	}
+	after := w.consuming()
+	delete(before, id)
+	delete(after, id)
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("the other slot was touched (-before +after):\n%s", diff)
+	}
+}
+
+// errKilled is what an operator gets that is killed.
+var errKilled = errors.New("the operator is killed here")
+
+// mortal is a client whose operator dies at the nth thing that it does, after the
+// state was written.
+func mortal(t *testing.T, lives int) (client.Client, *bool) {
+	t.Helper()
+	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := false
+	die := func(object client.Object) error {
+		if _, isPod := object.(*corev1.Pod); !isPod {
+			return nil
+		}
+		if lives--; lives < 0 {
+			dead = true
+			return errKilled
+		}
+		return nil
+	}
+	return interceptor.NewClient(c, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, object client.Object, opts ...client.CreateOption) error {
+			if dry := (&client.CreateOptions{}).ApplyOptions(opts); len(dry.DryRun) > 0 {
+				return c.Create(ctx, object, opts...)
+			}
+			if err := die(object); err != nil {
+				return err
+			}
+			return c.Create(ctx, object, opts...)
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, object client.Object, opts ...client.DeleteOption) error {
+			if err := die(object); err != nil {
+				return err
+			}
+			return c.Delete(ctx, object, opts...)
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			if err := die(object); err != nil {
+				return err
+			}
+			return c.Patch(ctx, object, patch, opts...)
+		},
+	}), &dead
+}
+
+// The operator is killed before everything that it does to a pod, once each: the
+// state is written, what follows from it is not done. The next one, which knows
+// nothing, goes on from there. (The node fails the test if two consumers ever have
+// the same id.)
+func TestOperatorKilledBetweenStateAndAction(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	w.group(2)
+	deaths := 0
+	run := func(what string, holds func() bool) {
+		mortalClient, dead := mortal(t, 0)
+		w.startOperator(mortalClient)
+		for end := time.Now().Add(patience); !holds(); time.Sleep(pollEvery) {
+			err := w.step()
+			if err != nil && !errors.Is(err, errKilled) {
+				t.Fatal(err)
+			}
+			if *dead {
+				// The next one gets one thing further, then it dies too.
+				deaths++
+				mortalClient, dead = mortal(t, 1)
+				w.startOperator(mortalClient)
+			}
+			w.node.step()
+			if time.Now().After(end) {
+				t.Fatalf("not after %s and %d deaths: %s\n%s", patience, deaths, what, w.describe())
+			}
+		}
+	}
+	run("2 slots consume", func() bool { return len(w.consuming()) == 2 })
+	stable := w.read("orders").Status.State.Stable
+	run("they have joined", func() bool { return w.read("orders").Status.ReadyReplicas == 2 })
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template("registry.invalid/consumer:2") })
+	run("the release is through", func() bool {
+		s := w.read("orders").Status.State
+		return s.Stable != stable && s.Rollout == nil && len(w.consuming()) == 2
+	})
+	if deaths < 4 {
+		t.Errorf("the operator died %d times: the test tests nothing", deaths)
+	}
+	if diff := cmp.Diff([]string{"registry.invalid/consumer:2", "registry.invalid/consumer:2"}, images(w.pods())); diff != "" {
+		t.Errorf("the pods' images (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,143 @@
+package integration
+
+import (
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// node does what scheduler, kubelet and consumers would do, one thing per pod and
+// step, so that the operator sees every state.
+type node struct {
+	*world
+	consumers map[types.UID]*consumer
+	// twice are instance ids that two consumers had at the same time. Nobody may.
+	twice []string
+}
+
+// consumer is what runs in a pod.
+type consumer struct {
+	*kgo.Client
+	id string // group.instance.id
+}
+
+func newNode(w *world) *node {
+	n := &node{world: w, consumers: map[types.UID]*consumer{}}
+	w.t.Cleanup(func() {
+		for _, consumer := range n.consumers {
+			consumer.Close()
+		}
+		if len(n.twice) > 0 {
+			w.t.Errorf("two consumers ran at once with each of these instance ids: %s", strings.Join(n.twice, ", "))
+		}
+	})
+	return n
+}
+
+func (n *node) runs(uid types.UID) bool { return n.consumers[uid] != nil }
+
+func (n *node) step() {
+	n.t.Helper()
+	for _, pod := range n.pods() {
+		if err := client.IgnoreNotFound(n.push(&pod)); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+}
+
+// push takes a pod one step further.
+func (n *node) push(pod *corev1.Pod) error {
+	ctx := n.t.Context()
+	switch {
+	case pod.DeletionTimestamp != nil:
+		return n.end(pod)
+	case pod.Spec.NodeName == "":
+		return n.client.SubResource("binding").Create(ctx, pod, &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: nodeName}})
+	case strings.Contains(pod.Spec.Containers[0].Image, "missing"):
+		return n.report(pod, waiting("ErrImagePull"), false)
+	case pod.Annotations[v1alpha1.AnnotationActivate] != string(pod.UID):
+		return n.report(pod, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}}, false)
+	case n.consumers[pod.UID] == nil:
+		n.consume(pod)
+	}
+	return n.report(pod, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(pod.CreationTimestamp.Time)}}, true)
+}
+
+func waiting(reason string) corev1.ContainerState {
+	return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "not found"}}
+}
+
+// end ends the consumer, says so, and at the next step removes the object.
+func (n *node) end(pod *corev1.Pod) error {
+	n.kill(pod.UID)
+	if s := pod.Status.ContainerStatuses; len(s) > 0 && s[0].State.Running != nil {
+		return n.report(pod, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(time.Now().Add(time.Second))}}, false)
+	}
+	return n.client.Delete(n.t.Context(), pod, client.GracePeriodSeconds(0), client.Preconditions{UID: &pod.UID})
+}
+
+// kill ends a consumer without a word, as a static member does that stops.
+func (n *node) kill(uid types.UID) {
+	if consumer := n.consumers[uid]; consumer != nil {
+		consumer.Close()
+		delete(n.consumers, uid)
+	}
+}
+
+// report writes a pod's status, if it changes.
+func (n *node) report(pod *corev1.Pod, state corev1.ContainerState, started bool) error {
+	before := pod.DeepCopy()
+	ready := corev1.ConditionFalse
+	pod.Status.Phase = corev1.PodPending
+	if started {
+		ready, pod.Status.Phase = corev1.ConditionTrue, corev1.PodRunning
+	}
+	gate := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(pod.CreationTimestamp.Time)}}
+	check := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", FinishedAt: metav1.NewTime(pod.CreationTimestamp.Time)}}
+	if state.Waiting != nil && state.Waiting.Reason == "ErrImagePull" {
+		// It is the check of the image that finds out; nothing comes after it.
+		check, gate = state, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}}
+		state = *gate.DeepCopy()
+	}
+	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{
+		{Name: v1alpha1.ContainerCheckPrefix + "app", Image: pod.Spec.Containers[0].Image, State: check},
+		{Name: v1alpha1.ContainerGate, State: gate, Started: ptr.To(started)},
+	}
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", State: state, Started: ptr.To(started), Ready: started}}
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}
+	return n.client.Status().Patch(n.t.Context(), pod, client.MergeFrom(before))
+}
+
+// consume joins the group as the pod's variables say.
+func (n *node) consume(pod *corev1.Pod) {
+	n.t.Helper()
+	variables := map[string]string{}
+	for _, v := range pod.Spec.Containers[0].Env {
+		variables[v.Name] = v.Value
+	}
+	id := variables[v1alpha1.EnvGroupInstanceID]
+	for _, other := range n.consumers {
+		if other.id == id {
+			n.twice = append(n.twice, id)
+		}
+	}
+	joined, err := kgo.NewClient(
+		kgo.SeedBrokers(strings.Split(variables[v1alpha1.EnvBootstrapServers], ",")...),
+		kgo.ClientID(string(pod.UID)),
+		kgo.ConsumerGroup(variables[v1alpha1.EnvGroupID]),
+		kgo.InstanceID(id),
+		kgo.ConsumeTopics(topic),
+		kgo.Balancers(kgo.RangeBalancer()),
+		kgo.HeartbeatInterval(100*time.Millisecond),
+	)
+	n.must(err)
+	n.consumers[pod.UID] = &consumer{Client: joined, id: id}
+}
