@@ -19,7 +19,7 @@ const pollEvery = time.Second
 // Decide says what shall be done next. It is a function of its input alone.
 func Decide(in Input) Decision {
 	state := *in.State.DeepCopy()
-	mend(view(in), &state)
+	mend(viewOf(in, in.State), &state)
 	v := viewOf(in, state)
 
 	if !in.Group.DeletedAt.IsZero() {
@@ -57,8 +57,6 @@ type slot struct {
 	holder  *Pod               // nil: there is none, or it vanished
 	others  []*Pod             // all other pods of the slot, oldest first
 }
-
-func view(in Input) seen { return viewOf(in, in.State) }
 
 // viewOf sorts the pods into the slots of a state.
 func viewOf(in Input, state v1alpha1.GroupState) seen {

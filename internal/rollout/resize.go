@@ -110,8 +110,6 @@ func warmAbove(v seen, from int32, revision string) (warm []slot, patient bool) 
 // and a pause hold everything back.
 func mayResize(v seen, state v1alpha1.GroupState) bool { return resizeWaits(v, state) == "" }
 
-func mayGrow(v seen, state v1alpha1.GroupState) bool { return mayResize(v, state) }
-
 func resizeWaits(v seen, state v1alpha1.GroupState) string {
 	if v.Group.Paused {
 		return "spec.paused is set"

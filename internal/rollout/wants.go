@@ -15,7 +15,7 @@ type want struct {
 // wantOf is what shall become of a slot under a state.
 func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
 	if s.ordinal >= sizeOf(state) {
-		if s.ordinal < v.Desired && mayGrow(v, state) {
+		if s.ordinal < v.Desired && mayResize(v, state) {
 			return want{keep: growthRevision(v, state)}
 		}
 		return want{}
