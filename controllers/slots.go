@@ -79,12 +79,7 @@ func slotLag(reading *lag.Reading, member lag.Member, before *int64, due bool) *
 // compact writes partitions as orders:0-3,refunds:1.
 func compact(partitions []lag.TopicPartition) string {
 	sorted := slices.Clone(partitions)
-	slices.SortFunc(sorted, func(a, b lag.TopicPartition) int {
-		if a.Topic != b.Topic {
-			return strings.Compare(a.Topic, b.Topic)
-		}
-		return int(a.Partition - b.Partition)
-	})
+	slices.SortFunc(sorted, lag.TopicPartition.Compare)
 	var text strings.Builder
 	for i := 0; i < len(sorted); {
 		last := i

@@ -101,12 +101,8 @@ func readAssignment(raw []byte) ([]lag.TopicPartition, error) {
 			assigned = append(assigned, lag.TopicPartition{Topic: t.Topic, Partition: p})
 		}
 	}
-	slices.SortFunc(assigned, comparePartitions)
+	slices.SortFunc(assigned, lag.TopicPartition.Compare)
 	return assigned, nil
-}
-
-func comparePartitions(a, b lag.TopicPartition) int {
-	return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 }
 
 // topicPartitions is some partitions of one topic.

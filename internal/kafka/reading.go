@@ -35,7 +35,7 @@ func (c *Collector) read(ctx context.Context, at time.Time, groups map[string][]
 		partitions[name] = partitionsOf(wanted, topics)
 		all = append(all, partitions[name]...)
 	}
-	slices.SortFunc(all, comparePartitions)
+	slices.SortFunc(all, lag.TopicPartition.Compare)
 	all = slices.Compact(all)
 
 	described := c.client.describe(ctx, sortedKeys(groups))

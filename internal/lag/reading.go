@@ -6,7 +6,11 @@
 // never zero.
 package lag
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
 
 // The states of a group as the broker names them (ConsumerGroupState).
 const (
@@ -22,6 +26,13 @@ type TopicPartition struct {
 	Topic     string
 	Partition int32
 }
+
+// Compare orders by topic, then by number.
+func (tp TopicPartition) Compare(other TopicPartition) int {
+	return cmp.Or(cmp.Compare(tp.Topic, other.Topic), cmp.Compare(tp.Partition, other.Partition))
+}
+
+func (tp TopicPartition) String() string { return fmt.Sprintf("%s-%d", tp.Topic, tp.Partition) }
 
 // Reading is what was read about one group in one tick. Whatever could not be
 // read is missing or carries an error; a Reading with Err set says nothing else.

@@ -2,6 +2,7 @@ package lag
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -69,10 +70,10 @@ func (w Window) Flow(partitions []TopicPartition) (Flow, bool) {
 	if len(w) < 2 {
 		return Flow{}, false
 	}
-	first, last := w[0].byPartition(), w[len(w)-1].byPartition()
+	first, last := &w[0], &w[len(w)-1]
 	var sum Flow
 	for _, tp := range partitions {
-		a, b := first[tp], last[tp]
+		a, b := first.Partition(tp), last.Partition(tp)
 		behindA, okA := a.Lag()
 		behindB, okB := b.Lag()
 		if !okA || !okB {
@@ -93,9 +94,9 @@ func (w Window) Standing(partitions []TopicPartition) (Partition, bool) {
 	if len(w) == 0 {
 		return Partition{}, false
 	}
-	first, last := w[0].byPartition(), w[len(w)-1].byPartition()
+	first, last := &w[0], &w[len(w)-1]
 	for _, tp := range partitions {
-		a, b := first[tp], last[tp]
+		a, b := first.Partition(tp), last.Partition(tp)
 		behind, known := a.Lag()
 		if _, still := b.Lag(); !known || !still || behind == 0 {
 			continue
@@ -146,10 +147,9 @@ func (r *Reading) Lag() (total, most int64, known bool) {
 
 // LagOf is the lag over some partitions; unknown if it is for one of them.
 func (r *Reading) LagOf(partitions []TopicPartition) (int64, bool) {
-	all := r.byPartition()
 	var total int64
 	for _, tp := range partitions {
-		behind, ok := all[tp].Lag()
+		behind, ok := r.Partition(tp).Lag()
 		if !ok {
 			return 0, false
 		}
@@ -162,10 +162,9 @@ func (r *Reading) LagOf(partitions []TopicPartition) (int64, bool) {
 // where records wait and nothing was ever committed, since with
 // auto.offset.reset=latest nothing ever may be.
 func (r *Reading) Committed(partitions []TopicPartition) []TopicPartition {
-	all := r.byPartition()
 	var worth []TopicPartition
 	for _, tp := range partitions {
-		if p := all[tp]; p.Err != "" || p.Committed != nil || p.End == p.Start {
+		if p := r.Partition(tp); p.Err != "" || p.Committed != nil || p.End == p.Start {
 			worth = append(worth, tp)
 		}
 	}
@@ -208,12 +207,14 @@ func (r *Reading) PartitionCounts() map[string]int32 {
 	return counts
 }
 
-func (r *Reading) byPartition() map[TopicPartition]Partition {
-	all := make(map[TopicPartition]Partition, len(r.Partitions))
-	for _, p := range r.Partitions {
-		all[p.TopicPartition] = p
+// Partition is what was read about a partition; its zero value, which says
+// nothing, if it is not there.
+func (r *Reading) Partition(tp TopicPartition) Partition {
+	at, found := slices.BinarySearchFunc(r.Partitions, tp, func(p Partition, tp TopicPartition) int {
+		return p.Compare(tp)
+	})
+	if !found {
+		return Partition{}
 	}
-	return all
+	return r.Partitions[at]
 }
-
-func (tp TopicPartition) String() string { return fmt.Sprintf("%s-%d", tp.Topic, tp.Partition) }

@@ -5,7 +5,6 @@ package membership
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -23,7 +22,8 @@ const assignorRange = "Range"
 // Brokers and assignors sort ids as text: the padding keeps text order and
 // numeric order the same for up to 10,000 slots.
 func InstanceID(prefix string, ordinal int32) string {
-	return fmt.Sprintf("%s-%04d", prefix, ordinal)
+	digits := strconv.Itoa(int(ordinal))
+	return prefix + "-" + "0000"[min(len(digits), 4):] + digits
 }
 
 // Ordinal is the ordinal of the slot whose instance id this is; false if the id

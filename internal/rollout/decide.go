@@ -19,15 +19,16 @@ const pollEvery = time.Second
 // Decide says what shall be done next. It is a function of its input alone.
 func Decide(in Input) Decision {
 	state := *in.State.DeepCopy()
-	mend(viewOf(in, in.State), &state)
-	v := viewOf(in, state)
+	v := viewOf(in)
+	mend(v, &state)
+	v = v.under(state)
 
 	if !in.Group.DeletedAt.IsZero() {
 		return wind(v, state)
 	}
 	why := advance(v, &state)
 	resizing := resize(v, &state)
-	v = viewOf(in, state)
+	v = v.under(state)
 	proposals := make([]proposal, 0, len(v.slots))
 	for _, s := range v.slots {
 		proposals = append(proposals, propose(s, wantOf(v, state, s)))
@@ -36,15 +37,17 @@ func Decide(in Input) Decision {
 	return Decision{
 		State:   state,
 		Actions: actions,
-		Report:  reportOf(viewOf(in, state), state, why, resizing),
+		Report:  reportOf(v.under(state), state, why, resizing),
 		After:   pollEvery,
 	}
 }
 
-// seen is the input with its pods sorted into slots. It does not change.
+// seen is the input with its pods sorted into the slots of a state. It does not
+// change.
 type seen struct {
 	Input
-	slots   []slot // each at the index of its ordinal
+	pods    [][]*Pod // by ordinal, oldest first
+	slots   []slot   // each at the index of its ordinal
 	reading *lag.Reading
 	unknown string // why reading is nil
 }
@@ -58,46 +61,49 @@ type slot struct {
 	others  []*Pod             // all other pods of the slot, oldest first
 }
 
-// viewOf sorts the pods into the slots of a state.
-func viewOf(in Input, state v1alpha1.GroupState) seen {
+// viewOf is the input under its own state.
+func viewOf(in Input) seen {
 	v := seen{Input: in}
 	v.reading, v.unknown = in.Window.Newest(in.Now)
-
-	v.slots = make([]slot, slotsOf(in, state))
-	for i := range v.slots {
-		v.slots[i].ordinal = int32(i)
-		v.slots[i].id = membership.InstanceID(in.Group.Prefix, int32(i))
-	}
-	for _, s := range state.Slots {
-		v.slots[s.Ordinal].state = s
-	}
 	for i := range in.Pods {
 		p := &in.Pods[i]
-		s := &v.slots[p.Ordinal]
-		if s.state.Holder != "" && p.UID == s.state.Holder {
-			s.holder = p
-		} else {
-			s.others = append(s.others, p)
+		for int(p.Ordinal) >= len(v.pods) {
+			v.pods = append(v.pods, nil)
 		}
+		v.pods[p.Ordinal] = append(v.pods[p.Ordinal], p)
 	}
-	for _, s := range v.slots {
-		slices.SortFunc(s.others, func(a, b *Pod) int {
+	for _, pods := range v.pods {
+		slices.SortFunc(pods, func(a, b *Pod) int {
 			return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name))
 		})
 	}
-	return v
+	return v.under(in.State)
 }
 
-// slotsOf is how many slots there is anything to say of.
-func slotsOf(in Input, state v1alpha1.GroupState) int32 {
-	n := max(sizeOf(state), in.Desired)
+// under is the same input under another state. There is a slot for every ordinal
+// of which there is anything to say.
+func (v seen) under(state v1alpha1.GroupState) seen {
+	n := max(sizeOf(state), v.Desired, int32(len(v.pods)))
 	for _, s := range state.Slots {
 		n = max(n, s.Ordinal+1)
 	}
-	for _, p := range in.Pods {
-		n = max(n, p.Ordinal+1)
+	v.slots = make([]slot, n)
+	for _, s := range state.Slots {
+		v.slots[s.Ordinal].state = s
 	}
-	return n
+	for i := range v.slots {
+		s := &v.slots[i]
+		s.ordinal, s.id = int32(i), membership.InstanceID(v.Group.Prefix, int32(i))
+		if i >= len(v.pods) {
+			continue
+		}
+		s.others = v.pods[i]
+		if at := slices.IndexFunc(s.others, func(p *Pod) bool { return p.UID == s.state.Holder }); at >= 0 {
+			s.holder = s.others[at]
+			s.others = slices.Concat(s.others[:at], s.others[at+1:])
+		}
+	}
+	return v
 }
 
 // lost slots have a holder of which nobody can say whether it still runs.
@@ -130,15 +136,7 @@ func (s slot) absent(r *lag.Reading) bool {
 }
 
 // inSize are the slots that shall have a holder.
-func (v seen) inSize(state v1alpha1.GroupState) []slot {
-	var in []slot
-	for _, s := range v.slots {
-		if s.ordinal < sizeOf(state) {
-			in = append(in, s)
-		}
-	}
-	return in
-}
+func (v seen) inSize(state v1alpha1.GroupState) []slot { return v.slots[:sizeOf(state)] }
 
 func sizeOf(state v1alpha1.GroupState) int32 {
 	if state.Size == nil {

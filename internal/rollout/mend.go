@@ -39,7 +39,7 @@ func mend(v seen, state *v1alpha1.GroupState) {
 			slotState(state, s.ordinal).LostSince = nil
 		}
 	}
-	for _, s := range viewOf(v.Input, *state).slots {
+	for _, s := range v.under(*state).slots {
 		if s.state.Holder == "" {
 			adopt(v, state, s)
 		}

@@ -3,6 +3,7 @@ package rollout
 import (
 	"flag"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -34,6 +35,9 @@ func TestSimulate(t *testing.T) {
 		}
 		return
 	}
+	// A run makes much garbage and keeps little.
+	before := debug.SetGCPercent(800)
+	t.Cleanup(func() { debug.SetGCPercent(before) })
 	const shards = 4
 	var rollouts, begun atomic.Int64
 	t.Cleanup(func() {

@@ -128,7 +128,7 @@ func (l *Lab) Produce(ctx context.Context, topic string, rate int) (*Producer, e
 	if err != nil {
 		return nil, fmt.Errorf("start the producer: %w", err)
 	}
-	l.stops = append(l.stops, func() error { p.process.Stop(stopGrace); return nil })
+	l.atStop(func() error { p.process.Stop(stopGrace); return nil })
 	return p, nil
 }
 

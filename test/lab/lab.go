@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -57,7 +58,9 @@ type Lab struct {
 
 	programs programs
 	operator *process.Process
-	stops    []func() error
+
+	mu    sync.Mutex
+	stops []func() error
 }
 
 // Scheme knows all kinds that the lab's client handles.
@@ -88,7 +91,7 @@ func (l *Lab) start(ctx context.Context, options Options) error {
 		return fmt.Errorf("make its folder: %w", err)
 	}
 	l.Dir = dir
-	l.stops = append(l.stops, func() error { return os.RemoveAll(dir) })
+	l.atStop(func() error { return os.RemoveAll(dir) })
 	fmt.Fprintln(options.Progress, "building the operator and the sample consumer")
 	if l.programs, err = build(ctx, filepath.Join(dir, "bin")); err != nil {
 		return err
@@ -96,11 +99,11 @@ func (l *Lab) start(ctx context.Context, options Options) error {
 	if l.Plane, err = testbed.StartControlPlane(ctx, testbed.Options{Progress: options.Progress}); err != nil {
 		return err
 	}
-	l.stops = append(l.stops, l.Plane.Stop)
+	l.atStop(l.Plane.Stop)
 	if l.Broker, err = broker.Start(ctx, broker.Options{Progress: options.Progress}); err != nil {
 		return err
 	}
-	l.stops = append(l.stops, l.Broker.Stop)
+	l.atStop(l.Broker.Stop)
 	if err := l.install(ctx); err != nil {
 		return err
 	}
@@ -117,7 +120,7 @@ func (l *Lab) start(ctx context.Context, options Options) error {
 	if err != nil {
 		return err
 	}
-	l.stops = append(l.stops, l.Kubelet.Stop)
+	l.atStop(l.Kubelet.Stop)
 	if options.WithoutOperator {
 		return nil
 	}
@@ -133,6 +136,13 @@ func (l *Lab) Stop() error {
 	}
 	l.stops = nil
 	return errors.Join(errs...)
+}
+
+// atStop says what has to be ended.
+func (l *Lab) atStop(stop func() error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stops = append(l.stops, stop)
 }
 
 // OperatorLog is where the operator logs to; a restarted one goes on there.

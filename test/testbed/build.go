@@ -12,10 +12,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
-	"syscall"
 	"time"
 
+	"github.com/kohort-dev/kohort/test/testbed/cache"
 	"github.com/kohort-dev/kohort/test/testbed/process"
 )
 
@@ -43,17 +42,9 @@ func BuildControlPlane(ctx context.Context, progress io.Writer) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	cache, err := os.UserCacheDir()
+	folder, unlock, err := cache.Lock(ctx, "controlplane-"+key, progress)
 	if err != nil {
-		return "", fmt.Errorf("find the user's cache folder: %w", err)
-	}
-	folder := filepath.Join(cache, "kohort", "controlplane-"+key)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", fmt.Errorf("make the control plane's folder: %w", err)
-	}
-	unlock, err := lock(ctx, filepath.Join(folder, "lock"), progress)
-	if err != nil {
-		return "", err
+		return "", fmt.Errorf("find the control plane: %w", err)
 	}
 	defer unlock()
 	binary := filepath.Join(folder, "kube")
@@ -119,35 +110,6 @@ func buildKey(ctx context.Context, source string) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil))[:16], nil
 }
 
-// lock waits until no other process builds in the folder. The lock ends with its
-// holder, whatever happens to that.
-func lock(ctx context.Context, path string, progress io.Writer) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("lock the control plane's folder: %w", err)
-	}
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for waited := false; ; waited = true {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			// Closing gives the lock back; nothing was written.
-			return func() { _ = file.Close() }, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
-		}
-		if !waited {
-			fmt.Fprintf(progress, "another process is building the control plane; waiting for it (%s)\n", path)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(fmt.Errorf("wait for the lock %s: %w", path, ctx.Err()), file.Close())
-		case <-ticker.C:
-		}
-	}
-}
-
 // compile builds the binary beside its place and moves it there, so that a build
 // that was broken off is never taken for a whole one.
 func compile(ctx context.Context, source, binary string, progress io.Writer) error {
@@ -173,17 +135,11 @@ func compile(ctx context.Context, source, binary string, progress io.Writer) err
 		}
 	}
 	if status := build.Wait(); status.Code != 0 {
-		return errors.Join(ctx.Err(), fmt.Errorf("build the control plane in %s: go build %s\n%s", source, status, lastLines(output.String(), 20)))
+		return errors.Join(ctx.Err(), fmt.Errorf("build the control plane in %s: go build %s\n%s", source, status, process.LastLines(output.String(), 20)))
 	}
 	if err := os.Rename(partial, binary); err != nil {
 		return fmt.Errorf("keep the control plane's binary: %w", err)
 	}
 	fmt.Fprintf(progress, "built the control plane in %s\n", time.Since(began).Round(time.Second))
 	return nil
-}
-
-// lastLines are the end of a text, where the error usually is.
-func lastLines(text string, count int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(lines[max(0, len(lines)-count):], "\n")
 }

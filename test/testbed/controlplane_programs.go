@@ -194,7 +194,7 @@ func (c *ControlPlane) logs() string {
 		if err != nil || len(content) == 0 {
 			continue
 		}
-		fmt.Fprintf(&text, "%s: %s\n", program, strings.ReplaceAll(lastLines(string(content), 3), "\n", "\n  "))
+		fmt.Fprintf(&text, "%s: %s\n", program, strings.ReplaceAll(process.LastLines(string(content), 3), "\n", "\n  "))
 	}
 	return text.String()
 }

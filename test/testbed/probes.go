@@ -227,7 +227,7 @@ func askHTTP(ctx context.Context, get *corev1.HTTPGetAction, port string) error 
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	if response.StatusCode < 200 || response.StatusCode >= 400 {
-		return fmt.Errorf("HTTP probe failed with statuscode: %d: %s", response.StatusCode, lastLines(string(body), 1))
+		return fmt.Errorf("HTTP probe failed with statuscode: %d: %s", response.StatusCode, process.LastLines(string(body), 1))
 	}
 	return nil
 }
@@ -251,7 +251,7 @@ func askExec(ctx context.Context, spec process.Spec) error {
 		return err
 	}
 	if status := child.Wait(); status.Code != 0 {
-		return fmt.Errorf("command %s: %s", status, lastLines(output.String(), 3))
+		return fmt.Errorf("command %s: %s", status, process.LastLines(output.String(), 3))
 	}
 	return nil
 }

@@ -191,7 +191,7 @@ func (k *kafka) lastWords() string {
 	if err != nil {
 		return err.Error()
 	}
-	return lastLines(string(text))
+	return process.LastLines(string(text), 20)
 }
 
 func (k *kafka) bootstrap() []string     { return []string{k.address} }

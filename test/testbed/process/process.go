@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -192,4 +193,10 @@ func (p *Process) Stop(grace time.Duration) ExitStatus {
 		p.Kill()
 	}
 	return p.Wait()
+}
+
+// LastLines are the end of a program's output, where the error usually is.
+func LastLines(output string, count int) string {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	return strings.Join(lines[max(0, len(lines)-count):], "\n")
 }

@@ -1,0 +1,119 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// GroupState is what Kohort must remember, because nobody else knows it. It is
+// written before it is acted on.
+type GroupState struct {
+	// size is how many slots there are. Absent before the first start.
+	// +optional
+	Size *int32 `json:"size,omitempty"`
+	// stable is the revision that the slots run, or go back to.
+	// +optional
+	Stable string `json:"stable,omitempty"`
+	// slots that have or had a holder.
+	// +optional
+	// +listType=map
+	// +listMapKey=ordinal
+	Slots []SlotState `json:"slots,omitempty"`
+	// rollout that runs, or the last one if it did not succeed.
+	// +optional
+	Rollout *RolloutState `json:"rollout,omitempty"`
+}
+
+// SlotState is what must be remembered about a slot.
+type SlotState struct {
+	// ordinal of the slot.
+	Ordinal int32 `json:"ordinal"`
+	// holder is the UID of the one pod that may use the slot's id.
+	// +optional
+	Holder types.UID `json:"holder,omitempty"`
+	// pod is that pod's name.
+	// +optional
+	Pod string `json:"pod,omitempty"`
+	// revision of that pod.
+	// +optional
+	Revision string `json:"revision,omitempty"`
+	// since is when it became the holder.
+	// +optional
+	Since metav1.MicroTime `json:"since,omitzero"`
+	// memberBefore is the member id that the broker had for the slot before the
+	// holder was activated: another one proves that the holder has joined.
+	// +optional
+	MemberBefore string `json:"memberBefore,omitempty"`
+	// lostSince: since when nobody can say whether the holder's process runs.
+	// +optional
+	LostSince *metav1.MicroTime `json:"lostSince,omitempty"`
+}
+
+// RolloutStage is where a rollout stands.
+type RolloutStage string
+
+// The stages of a rollout. A rollout that succeeded is forgotten.
+const (
+	RolloutProgressing RolloutStage = "Progressing"
+	RolloutRollingBack RolloutStage = "RollingBack"
+	RolloutRolledBack  RolloutStage = "RolledBack"
+	RolloutPaused      RolloutStage = "Paused"
+)
+
+// RolloutState is what must be remembered about a rollout.
+type RolloutState struct {
+	// from and to are the revisions.
+	From string `json:"from"`
+	// +optional
+	To string `json:"to"`
+	// stage is where it stands.
+	Stage RolloutStage `json:"stage"`
+	// startedAt is when it began.
+	StartedAt metav1.MicroTime `json:"startedAt"`
+	// progressAt is when a slot last came through the gate; moved on by the
+	// time without a reading.
+	ProgressAt metav1.MicroTime `json:"progressAt"`
+	// begun are the ordinals that are being or were handed to the revision to.
+	// +optional
+	// +listType=set
+	Begun []int32 `json:"begun,omitempty"`
+	// passed are those of them that came through the gate.
+	// +optional
+	// +listType=set
+	Passed []int32 `json:"passed,omitempty"`
+	// unknownSince: since when there is no fresh reading.
+	// +optional
+	UnknownSince *metav1.MicroTime `json:"unknownSince,omitempty"`
+	// baseline is what the group was like before.
+	Baseline Baseline `json:"baseline"`
+	// failure is why the gate failed.
+	// +optional
+	Failure string `json:"failure,omitempty"`
+}
+
+// Baseline is what a group was like before a rollout.
+type Baseline struct {
+	// restarts of the consumer container that restarted most.
+	Restarts int32 `json:"restarts"`
+	// slots with what they were like.
+	// +optional
+	// +listType=map
+	// +listMapKey=ordinal
+	Slots []BaselineSlot `json:"slots,omitempty"`
+}
+
+// BaselineSlot is what a slot was like before a rollout.
+type BaselineSlot struct {
+	// ordinal of the slot.
+	Ordinal int32 `json:"ordinal"`
+	// broken: it did not consume.
+	// +optional
+	Broken bool `json:"broken,omitempty"`
+	// lag in records. Absent if unknown.
+	// +optional
+	Lag *int64 `json:"lag,omitempty"`
+	// keepsUpPercent: of what was produced, how much was consumed, at most 100.
+	// Absent if unknown.
+	// +optional
+	KeepsUpPercent *int32 `json:"keepsUpPercent,omitempty"`
+}

@@ -1,0 +1,135 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Phase is one word for what a group is doing.
+type Phase string
+
+// The phases. They are a report; nothing is decided by them.
+const (
+	// PhasePending: not every slot has consumed yet.
+	PhasePending Phase = "Pending"
+	// PhaseRunning: every slot runs the stable revision.
+	PhaseRunning Phase = "Running"
+	// PhaseScaling: slots are added or removed.
+	PhaseScaling Phase = "Scaling"
+	// PhaseRollingOut: slots are handed to the update revision.
+	PhaseRollingOut Phase = "RollingOut"
+	// PhaseRollingBack: slots are handed back to the stable revision.
+	PhaseRollingBack Phase = "RollingBack"
+	// PhasePaused: spec.paused, or a failed rollout with onFailure Pause.
+	PhasePaused Phase = "Paused"
+	// PhaseDegraded: slots are lost or broken, or the last rollout failed.
+	PhaseDegraded Phase = "Degraded"
+	// PhaseDeleting: the pods are ending.
+	PhaseDeleting Phase = "Deleting"
+)
+
+// ConsumerGroupStatus says what runs. Everything but state is a report.
+type ConsumerGroupStatus struct {
+	// observedGeneration is the generation of the spec that this status is about.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// phase is one word for what the group is doing.
+	// +optional
+	Phase Phase `json:"phase,omitempty"`
+	// step is how far a rollout or scaling is, as 2/6.
+	// +optional
+	Step string `json:"step,omitempty"`
+	// message names what is waited for, with numbers.
+	// +optional
+	Message string `json:"message,omitempty"`
+	// replicas is how many slots have a pod that was activated.
+	// +optional
+	Replicas int32 `json:"replicas"`
+	// readyReplicas is how many of them are ready and members of the group.
+	// +optional
+	ReadyReplicas int32 `json:"readyReplicas"`
+	// updatedReplicas is how many of them run the update revision.
+	// +optional
+	UpdatedReplicas int32 `json:"updatedReplicas"`
+	// desiredReplicas is how many slots there shall be.
+	// +optional
+	DesiredReplicas int32 `json:"desiredReplicas"`
+	// selector finds the pods, for the scale subresource.
+	// +optional
+	Selector string `json:"selector,omitempty"`
+	// stableRevision is what the slots run, or go back to.
+	// +optional
+	StableRevision string `json:"stableRevision,omitempty"`
+	// updateRevision is the revision of the present template.
+	// +optional
+	UpdateRevision string `json:"updateRevision,omitempty"`
+	// groupState is the group's state at the broker.
+	// +optional
+	GroupState string `json:"groupState,omitempty"`
+	// partitions is how many partitions the topics have.
+	// +optional
+	Partitions int32 `json:"partitions,omitempty"`
+	// lag is how far behind the group is. Absent while unknown.
+	// +optional
+	Lag *LagStatus `json:"lag,omitempty"`
+	// scaling says what was decided about the number of slots, and why.
+	// +optional
+	Scaling *ScalingStatus `json:"scaling,omitempty"`
+	// slots are the slots with what they own.
+	// +optional
+	// +listType=map
+	// +listMapKey=ordinal
+	Slots []SlotStatus `json:"slots,omitempty"`
+	// state is what Kohort must remember to go on after a restart. It is the
+	// only part of the status that is ever read back.
+	// +optional
+	State GroupState `json:"state,omitzero"`
+	// conditions: Ready, Reconciling and Stalled as kstatus knows them;
+	// Available, Settled, LagHealthy and ScalingActive.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// LagStatus is how far behind a group is, in records. It is written at most
+// every 30 seconds and rounded to two digits above 100.
+type LagStatus struct {
+	// total over all partitions.
+	Total int64 `json:"total"`
+	// max is the lag of the partition that is furthest behind.
+	Max int64 `json:"max"`
+	// observedAt is when it was read.
+	ObservedAt metav1.Time `json:"observedAt"`
+}
+
+// ScalingStatus says what was decided about the number of slots, and why.
+type ScalingStatus struct {
+	// desired is how many slots there shall be.
+	Desired int32 `json:"desired"`
+	// limit is how many slots can own a partition. Absent while unknown.
+	// +optional
+	Limit *int32 `json:"limit,omitempty"`
+	// reason is why, with numbers.
+	Reason string `json:"reason"`
+}
+
+// SlotStatus is one slot with what it owns.
+type SlotStatus struct {
+	// ordinal of the slot.
+	Ordinal int32 `json:"ordinal"`
+	// instanceId is its group.instance.id.
+	InstanceID string `json:"instanceId"`
+	// pod that may use the id. Empty: none at present.
+	// +optional
+	Pod string `json:"pod,omitempty"`
+	// revision of that pod.
+	// +optional
+	Revision string `json:"revision,omitempty"`
+	// partitions that the member owns, as orders:0-3.
+	// +optional
+	Partitions string `json:"partitions,omitempty"`
+	// lag over these partitions, rounded as in lag. Absent while unknown.
+	// +optional
+	Lag *int64 `json:"lag,omitempty"`
+	// status in a word, and what is wrong.
+	// +optional
+	Status string `json:"status,omitempty"`
+}
