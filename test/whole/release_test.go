@@ -28,6 +28,7 @@ func TestReleaseRollsThrough(t *testing.T) {
 
 // TestBadReleaseIsRolledBack: it is stopped at its first slot, and says why.
 func TestBadReleaseIsRolledBack(t *testing.T) {
+	t.Parallel()
 	for _, bad := range []struct {
 		group   string
 		version lab.Version
@@ -42,7 +43,7 @@ func TestBadReleaseIsRolledBack(t *testing.T) {
 		t.Run(bad.group, func(t *testing.T) {
 			t.Parallel()
 			g := start(t, bad.group, 2, func(cg *v1alpha1.ConsumerGroup) {
-				cg.Spec.Rollout.ProgressDeadlineSeconds = ptr.To[int32](40)
+				cg.Spec.Rollout.ProgressDeadlineSeconds = ptr.To[int32](30)
 			})
 			g.release(bad.version)
 			g.until("a rollback", func(cg *v1alpha1.ConsumerGroup) bool {
