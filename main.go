@@ -26,6 +26,7 @@ type settings struct {
 	metrics, probes string
 	leaderElection  bool
 	launcherImage   string
+	endpoint        controllers.EndpointOptions
 	logging         zap.Options
 }
 
@@ -42,6 +43,12 @@ func parse() settings {
 	flag.StringVar(&s.probes, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served; 0 for nowhere")
 	flag.BoolVar(&s.leaderElection, "leader-elect", false, "act only as the leader, where several operators run")
 	flag.StringVar(&s.launcherImage, "launcher-image", "kohort-launcher:latest", "image of Kohort's own containers in the pods")
+	flag.StringVar(&s.endpoint.Address, "activation-address", "",
+		"host:port under which pods reach the leader's activation endpoint; empty: there is none, and they start up to a second later")
+	flag.StringVar(&s.endpoint.Listen, "activation-bind-address", ":8443", "where the activation endpoint is served")
+	flag.StringVar(&s.endpoint.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "the operator's namespace; default: $POD_NAMESPACE")
+	flag.StringVar(&s.endpoint.PodIP, "pod-ip", os.Getenv("POD_IP"),
+		"the operator's address behind the Service kohort-activation; default: $POD_IP; empty: the activation address leads here directly")
 	s.logging.BindFlags(flag.CommandLine)
 	flag.Parse()
 	return s
@@ -73,7 +80,7 @@ func run(s settings) error {
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
-	if err := controllers.Setup(mgr, controllers.Options{LauncherImage: s.launcherImage}); err != nil {
+	if err := controllers.Setup(mgr, controllers.Options{LauncherImage: s.launcherImage, Endpoint: s.endpoint}); err != nil {
 		return err
 	}
 	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))

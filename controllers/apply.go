@@ -16,6 +16,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/activation"
 	"github.com/kohort-dev/kohort/internal/kafka"
 	"github.com/kohort-dev/kohort/internal/membership"
 	"github.com/kohort-dev/kohort/internal/pods"
@@ -148,12 +149,21 @@ func (r *ConsumerGroupReconciler) build(ctx context.Context, s seen, p plan, a r
 		Suffix:           a.Suffix,
 		LauncherImage:    r.LauncherImage,
 		BootstrapServers: s.cluster.Spec.BootstrapServers,
+		Endpoint:         r.Endpoint.forPods(),
 	})
 }
 
-// activatePod lets a pod's consumer start. The UID in the patch is a precondition:
-// another pod of the name is not hit.
+// activatePod lets a pod's consumer start: at once, if the pod is waiting for an
+// answer, and then the annotation follows in a later pass; else by the annotation.
+// The UID in the patch is a precondition: another pod of the name is not hit.
 func (r *ConsumerGroupReconciler) activatePod(ctx context.Context, s seen, a rollout.Action) error {
+	switch r.Endpoint.activate(a.UID) {
+	case activation.Answered:
+		logf.FromContext(ctx).Info("Activated pod", "pod", a.Pod, "slot", a.Ordinal, "by", "endpoint")
+		return nil
+	case activation.Resting:
+		return nil
+	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid":         a.UID,
 		"annotations": map[string]string{v1alpha1.AnnotationActivate: string(a.UID)},
@@ -166,7 +176,7 @@ func (r *ConsumerGroupReconciler) activatePod(ctx context.Context, s seen, a rol
 		return fmt.Errorf("activating pod %s/%s: %w", s.group.Namespace, a.Pod, err)
 	}
 	if err == nil {
-		logf.FromContext(ctx).Info("Activated pod", "pod", a.Pod, "slot", a.Ordinal)
+		logf.FromContext(ctx).Info("Activated pod", "pod", a.Pod, "slot", a.Ordinal, "by", "annotation")
 	}
 	return nil
 }

@@ -30,6 +30,8 @@ type ConsumerGroupReconciler struct {
 	Recorder  events.EventRecorder
 	Clusters  *Clusters
 	Witness   *Witness
+	// Endpoint activates pods quicker than their annotation; nil: there is none.
+	Endpoint *Endpoint
 	// LauncherImage is the image of Kohort's own containers in the pods.
 	LauncherImage string
 	// ClusterUID tells this Kubernetes cluster from others: the UID of its

@@ -101,7 +101,9 @@ func (r *ConsumerGroupReconciler) podsOf(ctx context.Context, group *v1alpha1.Co
 	}
 	all := make([]podSeen, 0, len(found))
 	for i := range found {
-		all = append(all, podSeen{&found[i], pods.Observe(&found[i], now)})
+		o := r.Witness.observe(&found[i], now)
+		o.Warm = o.Warm || o.Waiting && r.Endpoint.waits(found[i].UID)
+		all = append(all, podSeen{&found[i], o})
 	}
 	// Asked again: the witness may have learned of an end in the meantime.
 	for _, uid := range holdersNotIn(group, found) {

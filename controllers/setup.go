@@ -43,6 +43,8 @@ const (
 type Options struct {
 	// LauncherImage is the image of Kohort's own containers in the pods.
 	LauncherImage string
+	// Endpoint is where pods ask and tell; none without an address.
+	Endpoint EndpointOptions
 }
 
 // CacheOptions limit what a manager's cache holds: of all pods, only those of
@@ -80,12 +82,22 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	})); err != nil {
 		return fmt.Errorf("setting up the connections: %w", err)
 	}
+	var endpoint *Endpoint
+	if options.Endpoint.Address != "" {
+		if endpoint, err = NewEndpoint(ctx, mgr.GetClient(), mgr.GetAPIReader(), witness, options.Endpoint); err != nil {
+			return fmt.Errorf("setting up the activation endpoint: %w", err)
+		}
+		if err := mgr.Add(endpoint); err != nil {
+			return fmt.Errorf("setting up the activation endpoint: %w", err)
+		}
+	}
 	groups := &ConsumerGroupReconciler{
 		Client:        mgr.GetClient(),
 		APIReader:     mgr.GetAPIReader(),
 		Recorder:      mgr.GetEventRecorder("kohort"),
 		Clusters:      clusters,
 		Witness:       witness,
+		Endpoint:      endpoint,
 		LauncherImage: options.LauncherImage,
 		ClusterUID:    uid,
 	}
@@ -122,15 +134,18 @@ func controllerOptions(atOnce int) controller.Options {
 func (r *ConsumerGroupReconciler) setup(mgr ctrl.Manager) error {
 	// Whether another group has the same group id changes when one comes or goes.
 	comesOrGoes := predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ConsumerGroup{}).
 		Watches(&v1alpha1.ConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(comesOrGoes)).
 		// By label and not by owner: pods of another owner may hold a slot.
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(groupOfPod)).
 		Watches(&v1alpha1.KafkaCluster{}, handler.EnqueueRequestsFromMapFunc(r.groupsOn)).
 		WatchesRawSource(r.Clusters).
-		WithOptions(controllerOptions(groupsAtOnce)).
-		Complete(r)
+		WithOptions(controllerOptions(groupsAtOnce))
+	if r.Endpoint != nil {
+		b = b.WatchesRawSource(r.Endpoint.events(r.Client))
+	}
+	return b.Complete(r)
 }
 
 func groupOfPod(_ context.Context, pod client.Object) []reconcile.Request {

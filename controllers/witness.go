@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -17,11 +18,13 @@ import (
 // witnessFor is how long the end of a pod is remembered after its object went.
 const witnessFor = 10 * time.Minute
 
-// Witness remembers pods that had ended when their objects went, so that an end
-// which comes and goes between two passes is not taken for a loss.
+// Witness remembers what is seen or heard of the ends of pods and is in no object:
+// pods that had ended when their objects went, so that an end which comes and goes
+// between two passes is not taken for a loss; and the words of launchers.
 type Witness struct {
-	mu   sync.Mutex
-	seen map[types.UID]testimony
+	mu    sync.Mutex
+	seen  map[types.UID]testimony
+	heard map[types.UID]time.Time
 }
 
 type testimony struct {
@@ -30,7 +33,9 @@ type testimony struct {
 }
 
 // NewWitness makes a witness that has seen nothing.
-func NewWitness() *Witness { return &Witness{seen: map[types.UID]testimony{}} }
+func NewWitness() *Witness {
+	return &Witness{seen: map[types.UID]testimony{}, heard: map[types.UID]time.Time{}}
+}
 
 // Watch makes it see all pods of a cache.
 func (w *Witness) Watch(ctx context.Context, pods cache.Cache) error {
@@ -59,15 +64,40 @@ func (w *Witness) Watch(ctx context.Context, pods cache.Cache) error {
 func (w *Witness) Saw(pod *corev1.Pod, last bool, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for uid, t := range w.seen {
-		if now.Sub(t.at) > witnessFor {
-			delete(w.seen, uid)
-		}
-	}
+	w.forget(now)
 	neverScheduled := last && pod.Spec.NodeName == ""
-	if neverScheduled || pods.Observe(pod, now).Ended {
+	if neverScheduled || w.read(pod, now).Ended {
 		w.seen[pod.UID] = testimony{pod: pod, at: now}
 	}
+}
+
+// forget forgets what is long ago.
+func (w *Witness) forget(now time.Time) {
+	maps.DeleteFunc(w.seen, func(_ types.UID, t testimony) bool { return now.Sub(t.at) > witnessFor })
+	maps.DeleteFunc(w.heard, func(_ types.UID, at time.Time) bool { return now.Sub(at) > witnessFor })
+}
+
+// Heard is told of the word of a pod's launcher that the consumer has ended.
+func (w *Witness) Heard(uid types.UID, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.forget(now)
+	w.heard[uid] = now
+}
+
+// observe reads a pod, in the light of what its launcher said.
+func (w *Witness) observe(pod *corev1.Pod, now time.Time) pods.Observation {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.read(pod, now)
+}
+
+func (w *Witness) read(pod *corev1.Pod, now time.Time) pods.Observation {
+	o := pods.Observe(pod, now)
+	if at, heard := w.heard[pod.UID]; heard && pods.WordCounts(pod, at) {
+		o.Ended = true
+	}
+	return o
 }
 
 // ended is the last state of a pod that is gone and has ended; nil if nobody saw

@@ -25,6 +25,10 @@ const (
 // template cannot set them.
 const Prefix = "kohort.dev/"
 
+// TokenAudience is whom the tokens are made out to with which pods show the
+// operator who they are.
+const TokenAudience = "kohort.dev"
+
 // Finalizer keeps a ConsumerGroup until its pods have ended and its ids are
 // removed from the group.
 const Finalizer = "kohort.dev/members"

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -27,9 +27,11 @@ type gateConfig struct {
 	podinfo string
 	// port is where the kubelet's startup probe asks.
 	port int
+	// operator is asked and told as well; nil: there is no endpoint.
+	operator *endpoint
 }
 
-func parseGateConfig(env func(string) string) (gateConfig, error) {
+func parseGateConfig(env func(string) string, log *slog.Logger) (gateConfig, error) {
 	config := gateConfig{podUID: env("KOHORT_POD_UID"), podinfo: env("KOHORT_PODINFO")}
 	if config.podUID == "" {
 		return config, errors.New("KOHORT_POD_UID is not set: it must be the pod's metadata.uid")
@@ -42,7 +44,8 @@ func parseGateConfig(env func(string) string) (gateConfig, error) {
 		return config, fmt.Errorf("KOHORT_GATE_PORT is %q: it must be the port of the startup probe, from 1 to 65535", env("KOHORT_GATE_PORT"))
 	}
 	config.port = int(port)
-	return config, nil
+	config.operator, err = newEndpoint(env, log)
+	return config, err
 }
 
 // gate holds the requests for /activated until the pod is activated.
@@ -51,10 +54,23 @@ type gate struct {
 	log *slog.Logger
 	// activated is closed at the activation, and never opened again.
 	activated chan struct{}
+	once      sync.Once
+	// probed is closed when the first probe is held: an activation before that
+	// would wait for it, up to a second.
+	probed chan struct{}
+	first  sync.Once
 }
 
-func newGate(config gateConfig, stderr io.Writer) *gate {
-	return &gate{gateConfig: config, log: slog.New(slog.NewTextHandler(stderr, nil)), activated: make(chan struct{})}
+func newGate(config gateConfig, log *slog.Logger) *gate {
+	return &gate{gateConfig: config, log: log, activated: make(chan struct{}), probed: make(chan struct{})}
+}
+
+// activate lets the kubelet start the consumer.
+func (g *gate) activate(by string, waited time.Duration) {
+	g.once.Do(func() {
+		g.log.Info("Activated", "by", by, "waited", waited.String())
+		close(g.activated)
+	})
 }
 
 // run serves until terminated says something. It does not wait for held requests
@@ -73,10 +89,14 @@ func (g *gate) run(terminated <-chan os.Signal) error {
 	g.log.Info("Began to hold the startup probe until the pod is activated",
 		"pod", g.podUID, "annotation", annotationActivate, "file", g.podinfo, "port", g.port)
 	go g.watch(ctx, began)
+	if g.operator != nil {
+		go g.ask(ctx, began)
+	}
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve the startup probe: %w", err)
 	case signal := <-terminated:
+		g.tell()
 		g.log.Info("Ended", "signal", signal.String(), "after", time.Since(began).String())
 		// The process ends with its connections.
 		_ = server.Close()
@@ -88,6 +108,7 @@ func (g *gate) run(terminated <-chan os.Signal) error {
 func (g *gate) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /activated", func(w http.ResponseWriter, r *http.Request) {
+		g.first.Do(func() { close(g.probed) })
 		select {
 		case <-g.activated:
 			w.WriteHeader(http.StatusOK)
@@ -95,6 +116,40 @@ func (g *gate) handler() http.Handler {
 		}
 	})
 	return mux
+}
+
+// ask has the operator say when the pod is activated. The question says that the
+// pod is warm, so it is not asked before the kubelet's probe is held.
+func (g *gate) ask(ctx context.Context, began time.Time) {
+	select {
+	case <-g.probed:
+	case <-ctx.Done():
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-g.activated:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if g.operator.ask(ctx) {
+		g.activate("operator", time.Since(began))
+	}
+}
+
+// tell has the operator know that the consumer has ended: the kubelet ends a
+// native sidecar when the containers after it have ended.
+func (g *gate) tell() {
+	select {
+	case <-g.activated:
+		if g.operator != nil {
+			g.operator.tell()
+		}
+	default: // there was no consumer
+	}
 }
 
 // watch reads the annotations until they activate the pod.
@@ -107,8 +162,7 @@ func (g *gate) watch(ctx context.Context, began time.Time) {
 		switch {
 		case err == nil:
 			if uid, found := annotation(content, annotationActivate); found && uid == g.podUID {
-				g.log.Info("Activated", "waited", time.Since(began).String())
-				close(g.activated)
+				g.activate("annotation", time.Since(began))
 				return
 			}
 			complaint = ""
@@ -119,6 +173,8 @@ func (g *gate) watch(ctx context.Context, began time.Time) {
 		}
 		select {
 		case <-ctx.Done():
+			return
+		case <-g.activated:
 			return
 		case <-ticker.C:
 		}

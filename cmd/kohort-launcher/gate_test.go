@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +23,8 @@ import (
 // patience is how long a test waits for what must happen.
 const patience = 30 * time.Second
 
+func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+
 func podinfo(uid string) string {
 	return fmt.Sprintf("kohort.dev/consumer=%q\n%s=%q\n", "app", annotationActivate, uid)
 }
@@ -28,7 +32,7 @@ func podinfo(uid string) string {
 // startGate runs the gate of the pod uid-1 behind a test server.
 func startGate(t *testing.T, file string) *httptest.Server {
 	t.Helper()
-	g := newGate(gateConfig{podUID: "uid-1", podinfo: file}, t.Output())
+	g := newGate(gateConfig{podUID: "uid-1", podinfo: file}, logTo(t.Output()))
 	server := httptest.NewServer(g.handler())
 	t.Cleanup(server.Close)
 	go g.watch(t.Context(), time.Now())
@@ -121,7 +125,7 @@ func TestGateEndsWhenAskedTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	g := newGate(gateConfig{podUID: "uid-1", podinfo: file, port: port}, &log)
+	g := newGate(gateConfig{podUID: "uid-1", podinfo: file, port: port}, logTo(&log))
 	terminated, done := make(chan os.Signal, 1), make(chan error, 1)
 	go func() { done <- g.run(terminated) }()
 	answered := func() bool {

@@ -19,6 +19,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -64,12 +65,13 @@ func wait(env func(string) string, stderr io.Writer) int {
 	// asked for SIGTERM does not get it.
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, syscall.SIGTERM, os.Interrupt)
-	config, err := parseGateConfig(env)
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	config, err := parseGateConfig(env, log)
 	if err != nil {
 		fmt.Fprintf(stderr, "kohort-launcher: %v\n%s", err, usage)
 		return exitUsage
 	}
-	if err := newGate(config, stderr).run(terminated); err != nil {
+	if err := newGate(config, log).run(terminated); err != nil {
 		fmt.Fprintf(stderr, "kohort-launcher: %v\n", err)
 		return exitFailed
 	}

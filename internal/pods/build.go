@@ -34,6 +34,17 @@ type Input struct {
 	LauncherImage string
 	// BootstrapServers of the KafkaCluster.
 	BootstrapServers []string
+	// Endpoint of the operator, which the launcher asks and tells; none if its URL
+	// is empty.
+	Endpoint Endpoint
+}
+
+// Endpoint is the operator's activation endpoint, as pods reach it.
+type Endpoint struct {
+	// URL is https://host:port.
+	URL string
+	// CA is the PEM of the authority of its certificate.
+	CA string
 }
 
 // Name is the name of the pod of a slot.
@@ -59,7 +70,7 @@ func Build(in Input) (*corev1.Pod, error) {
 			in.Group.Name, consumer)
 	}
 	container.Env = append(identity(in, container.Env), container.Env...)
-	addWaiting(&pod.Spec, in.LauncherImage)
+	addWaiting(&pod.Spec, in)
 	return pod, nil
 }
 

@@ -15,8 +15,9 @@ type Observation struct {
 	Ordinal    int32
 	Revision   string
 	InstanceID string
-	// Warm: the gate runs and waits; the activation starts the consumer.
-	Warm bool
+	// Waiting: the gate runs. Warm: and has done so for long enough for the
+	// kubelet's probe to be held; the activation starts the consumer at once.
+	Waiting, Warm bool
 	// Activated: the annotation names this very pod.
 	Activated bool
 	// Running: the consumer's container runs.
@@ -36,7 +37,11 @@ type Observation struct {
 	Problem string
 }
 
-// Observe reads a pod. now is only used to say how long a pod has been ending.
+// probeWithin is how long after the start of a container the kubelet's first probe
+// has come: the probe's period, and the second that statuses are rounded to.
+const probeWithin = 2 * time.Second
+
+// Observe reads a pod. now says how long a pod has been waiting or ending.
 func Observe(pod *corev1.Pod, now time.Time) Observation {
 	o := Observation{
 		Ordinal:    ordinal(pod),
@@ -57,7 +62,8 @@ func Observe(pod *corev1.Pod, now time.Time) Observation {
 	o.LastExit = lastExit(consumer)
 	o.Ended = ended(pod, consumer, o.DeletedAt)
 	gate := status(pod.Status.InitContainerStatuses, v1alpha1.ContainerGate)
-	o.Warm = gate.State.Running != nil && (gate.Started == nil || !*gate.Started) && !o.Deleting && !o.Ended
+	o.Waiting = gate.State.Running != nil && (gate.Started == nil || !*gate.Started) && !o.Deleting && !o.Ended
+	o.Warm = o.Waiting && now.Sub(gate.State.Running.StartedAt.Time) >= probeWithin
 	o.Problem = problem(pod, o, now)
 	return o
 }
@@ -91,6 +97,23 @@ func ended(pod *corev1.Pod, consumer corev1.ContainerStatus, deletedAt time.Time
 		return pod.Status.ObservedGeneration >= pod.Generation
 	}
 	return !consumer.State.Terminated.FinishedAt.Time.Before(deletedAt.Truncate(time.Second))
+}
+
+// wordMargin is how long before the grace deadline the launcher's word must have
+// come: at the deadline the kubelet ends the launcher whether or not the consumer
+// has ended, and clocks differ.
+const wordMargin = time.Second
+
+// WordCounts says whether the launcher's word, heard at a time, shows that the
+// pod's consumer has ended. The kubelet ends a native sidecar when the containers
+// have ended, if the pod is being deleted and the grace period is not over;
+// otherwise anybody may have ended it.
+func WordCounts(pod *corev1.Pod, at time.Time) bool {
+	if pod.DeletionTimestamp == nil {
+		return false
+	}
+	deadline := pod.DeletionTimestamp.Time
+	return !at.Before(deadline.Add(-grace(pod))) && at.Before(deadline.Add(-wordMargin))
 }
 
 // condemned: the phase Failed was written by the pod garbage collector because

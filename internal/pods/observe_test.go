@@ -1,11 +1,14 @@
 package pods
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 )
 
@@ -93,13 +96,17 @@ status:
   phase: Pending` + gateWaits + `
   containerStatuses:
   - {name: app, started: false, state: {waiting: {reason: PodInitializing}}}
-`, with(func(o *Observation) { o.Warm = true })},
+`, with(func(o *Observation) { o.Waiting, o.Warm = true, true })},
+		"waiting, and the first probe may not have come": {podHead + podSpec + `
+status:
+  phase: Pending` + strings.Replace(gateWaits, "03:00:02Z", "03:00:44Z", 1) + `
+`, with(func(o *Observation) { o.Waiting = true })},
 		"copied activation": {podHead + "    kohort.dev/activate: another\n" + podSpec + `
 status:
-  phase: Pending` + gateWaits, with(func(o *Observation) { o.Warm = true })},
+  phase: Pending` + gateWaits, with(func(o *Observation) { o.Waiting, o.Warm = true, true })},
 		"activated, not yet released": {podActivated + podSpec + `
 status:
-  phase: Pending` + gateWaits, with(func(o *Observation) { o.Warm, o.Activated = true, true })},
+  phase: Pending` + gateWaits, with(func(o *Observation) { o.Waiting, o.Warm, o.Activated = true, true, true })},
 		"consuming": {podActivated + podSpec + `
 status:
   phase: Running
@@ -300,6 +307,32 @@ func TestEndingInTime(t *testing.T) {
 		asked := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 		if got := Observe(pod, asked.Add(after)).Problem; got != want {
 			t.Errorf("after %s: got %q, want %q", after, got, want)
+		}
+	}
+}
+
+func TestWordCounts(t *testing.T) {
+	deadline := metav1.NewTime(time.Unix(1_000_030, 0))
+	deleted := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &deadline, DeletionGracePeriodSeconds: ptr.To[int64](30)}}
+	hurried := deleted.DeepCopy()
+	hurried.DeletionGracePeriodSeconds = ptr.To[int64](1)
+	for _, c := range []struct {
+		name string
+		pod  *corev1.Pod
+		at   time.Duration // from the deletion of a pod with 30 s grace
+		want bool
+	}{
+		{"a pod that nobody deletes", &corev1.Pod{}, 5 * time.Second, false},
+		{"before the deletion: somebody ended the launcher", deleted, -time.Second, false},
+		{"at the deletion", deleted, 0, true},
+		{"within the grace period", deleted, 28 * time.Second, true},
+		{"so near the deadline that the kubelet may have ended all", deleted, 29 * time.Second, false},
+		{"after the deadline", deleted, 31 * time.Second, false},
+		{"no room between the deletion and the deadline", hurried, 29500 * time.Millisecond, false},
+	} {
+		at := time.Unix(1_000_000, 0).Add(c.at)
+		if got := WordCounts(c.pod, at); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
 		}
 	}
 }

@@ -15,11 +15,17 @@ import (
 const (
 	volumeBin     = "kohort-bin"
 	volumePodInfo = "kohort-podinfo"
+	volumeToken   = "kohort-token"
 
 	mountBin     = "/kohort"
 	mountPodInfo = "/kohort-podinfo"
+	mountToken   = "/kohort-token"
 	launcherPath = mountBin + "/launcher"
 	annotations  = "annotations"
+	token        = "token"
+	// tokenSeconds is how long the pod's token for the operator is good for; the
+	// kubelet renews it.
+	tokenSeconds = 3600
 
 	// gatePort is where the gate answers its startup probe, unless the template
 	// has the port for itself.
@@ -40,16 +46,16 @@ const (
 
 // addWaiting adds what lets a pod wait warm until it is activated: Kohort's
 // containers and volumes around the template's init containers.
-func addWaiting(spec *corev1.PodSpec, image string) {
+func addWaiting(spec *corev1.PodSpec, in Input) {
 	own := corev1.Container{
-		Image:           image,
+		Image:           in.LauncherImage,
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		SecurityContext: restricted(spec.SecurityContext),
 		Resources:       ownResources(spec),
 	}
 	containers := append([]corev1.Container{install(*own.DeepCopy())}, checks(spec.Containers)...)
 	containers = append(containers, spec.InitContainers...)
-	spec.InitContainers = append(containers, gate(*own.DeepCopy(), freePort(spec)))
+	waits := gate(*own.DeepCopy(), freePort(spec))
 	spec.Volumes = append(spec.Volumes,
 		corev1.Volume{Name: volumeBin, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 		corev1.Volume{Name: volumePodInfo, VolumeSource: corev1.VolumeSource{
@@ -58,6 +64,28 @@ func addWaiting(spec *corev1.PodSpec, image string) {
 				FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations"},
 			}}},
 		}},
+	)
+	if in.Endpoint.URL != "" {
+		addEndpoint(spec, &waits, in.Endpoint)
+	}
+	spec.InitContainers = append(containers, waits)
+}
+
+// addEndpoint lets the gate ask and tell the operator, with a token that is good
+// for nothing else.
+func addEndpoint(spec *corev1.PodSpec, gate *corev1.Container, endpoint Endpoint) {
+	spec.Volumes = append(spec.Volumes, corev1.Volume{Name: volumeToken, VolumeSource: corev1.VolumeSource{
+		Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{{
+			ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
+				Audience: v1alpha1.TokenAudience, ExpirationSeconds: ptr.To[int64](tokenSeconds), Path: token,
+			},
+		}}},
+	}})
+	gate.VolumeMounts = append(gate.VolumeMounts, corev1.VolumeMount{Name: volumeToken, MountPath: mountToken, ReadOnly: true})
+	gate.Env = append(gate.Env,
+		corev1.EnvVar{Name: "KOHORT_ENDPOINT", Value: endpoint.URL},
+		corev1.EnvVar{Name: "KOHORT_ENDPOINT_CA", Value: endpoint.CA},
+		corev1.EnvVar{Name: "KOHORT_TOKEN", Value: mountToken + "/" + token},
 	)
 }
 

@@ -31,7 +31,7 @@ func (c *checker) truth() string {
 		if p.mayRun() {
 			byOrdinal[p.Ordinal] = append(byOrdinal[p.Ordinal], p.Name)
 		}
-		if p.Activated && kindOf(p.Revision) != good {
+		if p.released && kindOf(p.Revision) != good {
 			if c.onBad[p.Revision] == nil {
 				c.onBad[p.Revision] = map[int32]bool{}
 			}

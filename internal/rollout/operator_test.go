@@ -18,7 +18,8 @@ type simOperator struct {
 	objects int // index of the version of the object that it sees
 	pods    int // likewise of the pods
 	window  lag.Window
-	ended   map[types.UID]Pod // pods that it saw end, for after they are gone
+	ended   map[types.UID]Pod  // pods that it saw end, for after they are gone
+	heard   map[types.UID]bool // pods whose launcher told it of the end
 	nextRun time.Time
 	late    []lag.Reading // taken, not yet seen
 }
@@ -26,7 +27,7 @@ type simOperator struct {
 // newOperator starts from a past of its own choosing.
 func newOperator(w *world) *simOperator {
 	past := func(n int) int { return max(0, n-1-w.rng.Intn(15)) }
-	return &simOperator{w: w, ended: map[types.UID]Pod{}, objects: past(len(w.objects)), pods: past(len(w.podLog))}
+	return &simOperator{w: w, ended: map[types.UID]Pod{}, heard: map[types.UID]bool{}, objects: past(len(w.objects)), pods: past(len(w.podLog))}
 }
 
 // look moves the views on.
@@ -38,6 +39,7 @@ func (o *simOperator) look() {
 		o.objects, pods = len(w.objects)-1, len(w.podLog)-1
 	}
 	o.watch(pods)
+	o.listen()
 	if w.now.Sub(o.lastRead()) >= time.Second && !w.now.Before(w.unreadUntil) {
 		o.late = append(o.late, w.read())
 	}
@@ -62,9 +64,24 @@ func (o *simOperator) watch(until int) {
 	}
 }
 
+// listen hears the launchers' word, which is said once, to whoever leads then; a
+// word may be lost.
+func (o *simOperator) listen() {
+	for _, p := range o.w.pods {
+		if p.told {
+			p.told = false
+			o.heard[p.UID] = o.w.rng.Intn(4) > 0
+		}
+	}
+}
+
 // podsSeen is what exists, and what ended and is gone.
 func (o *simOperator) podsSeen() []Pod {
 	pods := slices.Clone(o.w.podLog[o.pods])
+	for i := range pods {
+		p := &pods[i]
+		p.Ended = p.Ended || p.Deleting && o.heard[p.UID]
+	}
 	for _, uid := range sortedKeys(o.ended) {
 		if !slices.ContainsFunc(pods, func(p Pod) bool { return string(p.UID) == uid }) {
 			p := o.ended[types.UID(uid)]
@@ -156,8 +173,14 @@ func (w *world) apply(a Action) {
 	case CreatePod:
 		w.createPod(a.Ordinal, a.Revision, a.Suffix)
 	case ActivatePod:
-		if p := w.find(a.Pod, a.UID); p != nil && !p.Activated {
-			p.Activated = true
+		p := w.find(a.Pod, a.UID)
+		switch {
+		case p == nil:
+		case !p.released && w.endpoint && w.rng.Intn(2) == 0:
+			// Its open request is answered; the annotation follows in a later pass.
+			p.released = true
+		case !p.Activated:
+			p.released, p.Activated = true, true
 			w.savePods()
 		}
 	case DeletePod:

@@ -75,7 +75,7 @@ type simulation struct {
 
 func simulate(seed int64, telling bool) *simulation {
 	w := newWorld(seed, simSpec{})
-	w.telling = telling
+	w.telling, w.endpoint = telling, w.rng.Intn(4) > 0
 	w.object.spec = simSpec{Revision: "r0-good", Desired: 1 + int32(w.rng.Intn(6)), Budget: 1 + w.rng.Intn(2)}
 	w.saveObject()
 	s := &simulation{w: w, checker: newChecker(w)}

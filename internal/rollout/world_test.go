@@ -59,6 +59,8 @@ type simPod struct {
 	seenEndAt       time.Time // the status says so
 	goneAt          time.Time // the object goes
 	proc            bool      // the consumer's process runs
+	released        bool      // it may start, with or without the annotation
+	told            bool      // the launcher said that the process has ended
 	restartAt       time.Time // after a crash
 	joinAt          time.Time
 	memberID        string
@@ -74,7 +76,7 @@ func (p *simPod) mayRun() bool {
 	if p.vanished && kindOf(p.Revision) == neverJoins {
 		return false
 	}
-	return p.Activated && (p.proc || !p.Deleting && !p.Ended)
+	return p.released && (p.proc || !p.Deleting && !p.Ended)
 }
 
 type simMember struct {
@@ -125,9 +127,10 @@ type world struct {
 	removals    []removal
 	rebalances  int
 
-	uids    int
-	telling bool // keep a log
-	log     []string
+	endpoint bool // pods may be activated before their annotation, and tell their end
+	uids     int
+	telling  bool // keep a log
+	log      []string
 }
 
 func newWorld(seed int64, spec simSpec) *world {
@@ -202,7 +205,7 @@ func (w *world) movePod(p *simPod) {
 	if due(p.warmAt, w.now) && !p.Deleting {
 		p.Warm, p.warmAt = true, time.Time{}
 	}
-	if p.Activated && p.Warm && !p.Deleting && !p.Running && p.startAt.IsZero() && p.restartAt.IsZero() {
+	if p.released && p.Warm && !p.Deleting && !p.Running && p.startAt.IsZero() && p.restartAt.IsZero() {
 		p.startAt = w.now.Add(w.between(0, time.Second))
 	}
 	if due(p.startAt, w.now) && !p.Deleting {
@@ -218,6 +221,7 @@ func (w *world) movePod(p *simPod) {
 	}
 	if due(p.endAt, w.now) {
 		p.proc, p.endAt = false, time.Time{}
+		p.told = w.endpoint && p.Deleting && !p.vanished
 	}
 	if p.vanished {
 		return

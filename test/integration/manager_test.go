@@ -32,7 +32,7 @@ import (
 // is refilled without a loss, the group goes.
 func TestManager(t *testing.T) {
 	w := newWorld(t)
-	w.startManager(w.serviceAccount())
+	w.startManager(w.serviceAccount(), controllers.EndpointOptions{})
 	w.kafkaCluster()
 	group := w.group(2)
 	w.nodeUntil("the group is Ready", func() bool {
@@ -73,7 +73,7 @@ func TestManager(t *testing.T) {
 
 // startManager starts the controllers for the world's namespace, and ends them
 // with the test.
-func (w *world) startManager(config *rest.Config) {
+func (w *world) startManager(config *rest.Config, endpoint controllers.EndpointOptions) {
 	w.t.Helper()
 	cached, err := controllers.CacheOptions()
 	w.must(err)
@@ -85,7 +85,7 @@ func (w *world) startManager(config *rest.Config) {
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	w.must(err)
-	w.must(controllers.Setup(mgr, controllers.Options{LauncherImage: "registry.invalid/launcher:1"}))
+	w.must(controllers.Setup(mgr, controllers.Options{LauncherImage: "registry.invalid/launcher:1", Endpoint: endpoint}))
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
@@ -97,21 +97,36 @@ func (w *world) startManager(config *rest.Config) {
 	})
 }
 
-// serviceAccount is an operator's, with the role that is installed for it.
+// serviceAccount is an operator's, with the roles that are installed for it. The
+// world's namespace is the operator's own.
 func (w *world) serviceAccount() *rest.Config {
 	w.t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "config", "rbac", "role.yaml"))
 	w.must(err)
-	var role rbacv1.ClusterRole
-	w.must(yaml.UnmarshalStrict(bytes.TrimPrefix(text, []byte("---\n")), &role))
-	role.Name = w.namespace
+	everywhere, here, ok := bytes.Cut(bytes.TrimPrefix(text, []byte("---\n")), []byte("---\n"))
+	if !ok {
+		w.t.Fatal("role.yaml should be a ClusterRole and a Role")
+	}
+	var clusterRole rbacv1.ClusterRole
+	w.must(yaml.UnmarshalStrict(everywhere, &clusterRole))
+	clusterRole.Name = w.namespace
+	w.must(w.client.Create(w.t.Context(), &clusterRole))
+	var role rbacv1.Role
+	w.must(yaml.UnmarshalStrict(here, &role))
+	role.Namespace = w.namespace
 	w.must(w.client.Create(w.t.Context(), &role))
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "kohort"}}
 	w.must(w.client.Create(w.t.Context(), account))
+	subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.namespace, Name: account.Name}}
 	w.must(w.client.Create(w.t.Context(), &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: w.namespace},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.namespace, Name: account.Name}},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole.Name},
+		Subjects:   subjects,
+	}))
+	w.must(w.client.Create(w.t.Context(), &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
+		Subjects:   subjects,
 	}))
 	config, err := plane.ServiceAccountConfig(w.t.Context(), w.namespace, account.Name)
 	w.must(err)

@@ -19,6 +19,11 @@ import (
 type node struct {
 	*world
 	consumers map[types.UID]*consumer
+	launchers map[types.UID]*launcher
+	// early is how many consumers started before their pod had its annotation.
+	early int
+	// silent: the node says nothing of the ends of containers.
+	silent bool
 	// twice are instance ids that two consumers had at the same time. Nobody may.
 	twice []string
 }
@@ -30,7 +35,7 @@ type consumer struct {
 }
 
 func newNode(w *world) *node {
-	n := &node{world: w, consumers: map[types.UID]*consumer{}}
+	n := &node{world: w, consumers: map[types.UID]*consumer{}, launchers: map[types.UID]*launcher{}}
 	w.t.Cleanup(func() {
 		for _, consumer := range n.consumers {
 			consumer.Close()
@@ -63,9 +68,12 @@ func (n *node) push(pod *corev1.Pod) error {
 		return n.client.SubResource("binding").Create(ctx, pod, &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: nodeName}})
 	case strings.Contains(pod.Spec.Containers[0].Image, "missing"):
 		return n.report(pod, waiting("ErrImagePull"), false)
-	case pod.Annotations[v1alpha1.AnnotationActivate] != string(pod.UID):
+	case !n.activated(pod):
 		return n.report(pod, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}}, false)
 	case n.consumers[pod.UID] == nil:
+		if pod.Annotations[v1alpha1.AnnotationActivate] == "" {
+			n.early++
+		}
 		n.consume(pod)
 	}
 	return n.report(pod, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(pod.CreationTimestamp.Time)}}, true)
@@ -75,9 +83,20 @@ func waiting(reason string) corev1.ContainerState {
 	return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "not found"}}
 }
 
+// activated says whether the pod's gate lets its consumer start.
+func (n *node) activated(pod *corev1.Pod) bool {
+	return pod.Annotations[v1alpha1.AnnotationActivate] == string(pod.UID) || n.launch(pod).answered.Load()
+}
+
 // end ends the consumer, says so, and at the next step removes the object.
 func (n *node) end(pod *corev1.Pod) error {
-	n.kill(pod.UID)
+	if n.runs(pod.UID) {
+		n.kill(pod.UID)
+		n.launch(pod).tell()
+	}
+	if n.silent {
+		return nil
+	}
 	if s := pod.Status.ContainerStatuses; len(s) > 0 && s[0].State.Running != nil {
 		return n.report(pod, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(time.Now().Add(time.Second))}}, false)
 	}

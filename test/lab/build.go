@@ -10,8 +10,10 @@ import (
 	"runtime"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -55,6 +57,10 @@ func (l *Lab) install(ctx context.Context) error {
 	}
 	if l.Client, err = ctrlclient.New(l.Plane.Config, ctrlclient.Options{Scheme: scheme}); err != nil {
 		return fmt.Errorf("make a client: %w", err)
+	}
+	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operatorNamespace}}
+	if err := l.Client.Create(ctx, home); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("create namespace %s: %w", home.Name, err)
 	}
 	files, err := filepath.Glob(filepath.Join(root(), "config", "crd", "*.yaml"))
 	if err != nil {

@@ -31,6 +31,9 @@ const (
 	ConsumerImage = "consumer:lab"
 )
 
+// operatorNamespace is where the operator keeps what is its own.
+const operatorNamespace = "kohort-system"
+
 // stopGrace is how long a program of the lab may take to end.
 const stopGrace = 10 * time.Second
 
@@ -58,6 +61,7 @@ type Lab struct {
 
 	programs programs
 	operator *process.Process
+	endpoint string // where the operator serves the activation endpoint
 
 	mu    sync.Mutex
 	stops []func() error
@@ -105,6 +109,9 @@ func (l *Lab) start(ctx context.Context, options Options) error {
 	}
 	l.atStop(l.Broker.Stop)
 	if err := l.install(ctx); err != nil {
+		return err
+	}
+	if l.endpoint, err = testbed.FreeAddress(); err != nil {
 		return err
 	}
 	l.Kubelet, err = testbed.StartKubelet(ctx, testbed.KubeletOptions{
@@ -159,7 +166,8 @@ func (l *Lab) StartOperator(ctx context.Context) error {
 		Path: l.programs.operator,
 		Args: []string{
 			"--kubeconfig=" + l.Plane.Kubeconfig, "--launcher-image=" + LauncherImage,
-			"--metrics-bind-address=0", "--health-probe-bind-address=0", "--leader-elect=false",
+			"--zap-time-encoding=rfc3339nano", "--metrics-bind-address=0", "--health-probe-bind-address=0", "--leader-elect=false",
+			"--activation-bind-address=" + l.endpoint, "--activation-address=" + l.endpoint, "--namespace=" + operatorNamespace,
 		},
 		Stdout: log, Stderr: log,
 	})

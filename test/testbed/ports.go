@@ -51,3 +51,13 @@ func releasePort(port int) {
 	defer ports.Unlock()
 	delete(ports.taken, port)
 }
+
+// FreeAddress is a loopback address with a port on which nobody listens and which
+// nobody else of this process is given.
+func FreeAddress() (string, error) {
+	port, err := freePort()
+	if err != nil {
+		return "", err
+	}
+	return net.JoinHostPort(loopback, strconv.Itoa(port)), nil
+}

@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // accessVolumePrefix begins the name of the volume with the token that admission
@@ -61,8 +63,40 @@ func (w *podWorker) makeVolume(ctx context.Context, spec *corev1.Volume) error {
 			return ignoreMissing(err, spec.Secret.Optional)
 		}
 		return v.writeItems(values, spec.Secret.Items)
+	case spec.Projected != nil:
+		return w.writeProjected(ctx, v, spec.Projected)
 	}
-	return errors.New("the testbed knows emptyDir, hostPath, downwardAPI, configMap and secret only")
+	return errors.New("the testbed knows emptyDir, hostPath, downwardAPI, configMap, secret and projected tokens only")
+}
+
+// writeProjected writes the tokens of the pod's service account, bound to the pod.
+// They are not renewed: no test takes so long.
+func (w *podWorker) writeProjected(ctx context.Context, v *volume, spec *corev1.ProjectedVolumeSource) error {
+	account := w.pod.Spec.ServiceAccountName
+	if account == "" {
+		account = "default"
+	}
+	for _, source := range spec.Sources {
+		wanted := source.ServiceAccountToken
+		if wanted == nil {
+			return errors.New("of projected volumes the testbed knows serviceAccountToken only")
+		}
+		request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
+			ExpirationSeconds: wanted.ExpirationSeconds,
+			BoundObjectRef:    &authenticationv1.BoundObjectReference{Kind: "Pod", APIVersion: "v1", Name: w.name, UID: w.uid},
+		}}
+		if wanted.Audience != "" {
+			request.Spec.Audiences = []string{wanted.Audience}
+		}
+		made, err := w.k.client.CoreV1().ServiceAccounts(w.namespace).CreateToken(ctx, account, request, metav1.CreateOptions{})
+		if err != nil {
+			return fmt.Errorf("ask for a token of service account %s: %w", account, err)
+		}
+		if err := v.write(map[string]string{wanted.Path: made.Status.Token}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeItems writes the values under their keys, or the chosen ones under the

@@ -27,7 +27,9 @@ func TestScalingInOneStep(t *testing.T) {
 	})
 	// The lag is there before it may be acted on: it asks for all at once.
 	g.Expect(g.producer.SetRate(700)).To(Succeed())
-	g.until("a limit", func(cg *v1alpha1.ConsumerGroup) bool { return cg.Status.Scaling != nil && cg.Status.Scaling.Limit != nil })
+	g.until("a limit", func(cg *v1alpha1.ConsumerGroup) bool {
+		return cg.Status.Scaling != nil && cg.Status.Scaling.Limit != nil
+	})
 	g.Eventually(g.behind).Should(BeNumerically(">=", 100*partitions))
 	g.rebalances(1, func() {
 		g.change(func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Scaling.MaxReplicas = 20 })

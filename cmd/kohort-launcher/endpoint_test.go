@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kohort-dev/kohort/internal/activation"
+)
+
+// operator is the operator's side as it really is, but for the API server that
+// knows the tokens: a token is its pod's UID.
+type operator struct {
+	*activation.Server
+	env   map[string]string
+	asked chan string
+	ended chan activation.Pod
+}
+
+func startOperator(t *testing.T) operator {
+	t.Helper()
+	o := operator{asked: make(chan string, 100), ended: make(chan activation.Pod, 1)}
+	o.Server = &activation.Server{
+		Review: func(_ context.Context, token string) (activation.Pod, error) {
+			o.asked <- token
+			return activation.Pod{UID: "uid-1"}, nil
+		},
+		Asked: func(activation.Pod) {},
+		Ended: func(pod activation.Pod) { o.ended <- pod },
+		Now:   time.Now,
+	}
+	authority, err := activation.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", authority.ServerConfig("127.0.0.1", time.Now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: o.Handler(), ErrorLog: log.New(t.Output(), "", 0)}
+	go server.Serve(listener)
+	t.Cleanup(func() { _ = server.Close() })
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("the-token\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.env = map[string]string{
+		"KOHORT_POD_UID": "uid-1", "KOHORT_PODINFO": filepath.Join(t.TempDir(), "none"), "KOHORT_GATE_PORT": freePort(t),
+		"KOHORT_ENDPOINT": "https://" + listener.Addr().String(), "KOHORT_ENDPOINT_CA": string(authority.Certificate()), "KOHORT_TOKEN": token,
+	}
+	return o
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	return port
+}
+
+// runGate runs the gate with an operator's environment until it is told to end;
+// it gives what was logged.
+func (o operator) runGate(t *testing.T) (activated <-chan struct{}, end func() string) {
+	t.Helper()
+	var log bytes.Buffer
+	config, err := parseGateConfig(func(name string) string { return o.env[name] }, logTo(&log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGate(config, logTo(&log))
+	terminated, done := make(chan os.Signal, 1), make(chan error, 1)
+	go func() { done <- g.run(terminated) }()
+	go probe(t, config.port)
+	return g.activated, func() string {
+		terminated <- syscall.SIGTERM
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(patience):
+			t.Fatal("the gate did not end")
+		}
+		return log.String()
+	}
+}
+
+// probe is the kubelet's startup probe.
+func probe(t *testing.T, port int) {
+	for t.Context().Err() == nil {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:"+strconv.Itoa(port)+"/activated", nil)
+		if err != nil {
+			return
+		}
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			_ = response.Body.Close()
+			return
+		}
+		time.Sleep(pollInterval) // it does not listen yet
+	}
+}
+
+func await[T any](t *testing.T, what string, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatal("not in time: " + what)
+	}
+	panic("unreachable")
+}
+
+func TestOperatorActivatesAndIsTold(t *testing.T) {
+	o := startOperator(t)
+	activated, end := o.runGate(t)
+	if token := await(t, "the question", o.asked); token != "the-token" {
+		t.Errorf("it asks with the token %q", token)
+	}
+	o.Activate("uid-1")
+	await(t, "the activation", activated)
+	log := end()
+	if !strings.Contains(log, "by=operator") {
+		t.Error("it was activated otherwise:\n", log)
+	}
+	if pod := await(t, "the word of the end", o.ended); pod.UID != "uid-1" {
+		t.Error(pod)
+	}
+}
+
+func TestNoWordOfAConsumerThatNeverWas(t *testing.T) {
+	o := startOperator(t)
+	_, end := o.runGate(t)
+	await(t, "the question", o.asked)
+	end()
+	if len(o.ended) != 0 {
+		t.Error("it told of an end")
+	}
+}
+
+func TestWithoutTheOperatorTheAnnotationActivates(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, env map[string]string){
+		"nobody listens": func(t *testing.T, env map[string]string) { env["KOHORT_ENDPOINT"] = "https://127.0.0.1:" + freePort(t) },
+		"another's certificate": func(t *testing.T, env map[string]string) {
+			env["KOHORT_ENDPOINT_CA"] = startOperator(t).env["KOHORT_ENDPOINT_CA"]
+		},
+		"no token": func(_ *testing.T, env map[string]string) { env["KOHORT_TOKEN"] += ".missing" },
+		"it answers errors": func(t *testing.T, env map[string]string) {
+			server := httptest.NewServer(http.NotFoundHandler())
+			t.Cleanup(server.Close)
+			env["KOHORT_ENDPOINT"] = server.URL
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := startOperator(t)
+			file := filepath.Join(t.TempDir(), "annotations")
+			o.env["KOHORT_PODINFO"] = file
+			spoil(t, o.env)
+			activated, end := o.runGate(t)
+			time.Sleep(3 * firstRetry) // it fails more than once meanwhile
+			if err := os.WriteFile(file, []byte(podinfo("uid-1")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "the activation", activated)
+			log := end()
+			if n := strings.Count(log, "Failed to ask"); n != 1 {
+				t.Errorf("it complains %d times:\n%s", n, log)
+			}
+			if !strings.Contains(log, "Failed to tell") || len(o.ended) != 0 {
+				t.Errorf("nobody can have been told of the end:\n%s", log)
+			}
+		})
+	}
+}
+
+func TestBadEndpoints(t *testing.T) {
+	for missing, want := range map[string]string{
+		"KOHORT_ENDPOINT_CA": "KOHORT_ENDPOINT_CA has no certificate",
+		"KOHORT_TOKEN":       "KOHORT_TOKEN is not set",
+	} {
+		o := startOperator(t)
+		delete(o.env, missing)
+		_, err := parseGateConfig(func(name string) string { return o.env[name] }, logTo(t.Output()))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("without %s: %v", missing, err)
+		}
+	}
+}
+
+func TestPathsAreTheOperators(t *testing.T) {
+	if pathActivated != activation.PathActivated || pathEnded != activation.PathEnded {
+		t.Error(pathActivated, pathEnded)
+	}
+}
