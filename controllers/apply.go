@@ -157,9 +157,14 @@ func (r *ConsumerGroupReconciler) build(ctx context.Context, s seen, p plan, a r
 // answer, and then the annotation follows in a later pass; else by the annotation.
 // The UID in the patch is a precondition: another pod of the name is not hit.
 func (r *ConsumerGroupReconciler) activatePod(ctx context.Context, s seen, a rollout.Action) error {
-	switch r.Endpoint.activate(a.UID) {
+	activated := func(by string) {
+		activations.WithLabelValues(by).Inc()
+		logf.FromContext(ctx).Info("Activated pod", "pod", a.Pod, "slot", a.Ordinal, "by", by)
+	}
+	answer := r.Endpoint.activate(a.UID)
+	switch answer {
 	case activation.Answered:
-		logf.FromContext(ctx).Info("Activated pod", "pod", a.Pod, "slot", a.Ordinal, "by", "endpoint")
+		activated("endpoint")
 		return nil
 	case activation.Resting:
 		return nil
@@ -175,8 +180,8 @@ func (r *ConsumerGroupReconciler) activatePod(ctx context.Context, s seen, a rol
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("activating pod %s/%s: %w", s.group.Namespace, a.Pod, err)
 	}
-	if err == nil {
-		logf.FromContext(ctx).Info("Activated pod", "pod", a.Pod, "slot", a.Ordinal, "by", "annotation")
+	if err == nil && answer == activation.Unasked {
+		activated("annotation")
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (r *ConsumerGroupReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		}
 	} else {
 		err = r.execute(ctx, s, p)
-		err = errors.Join(err, r.publish(ctx, s, withFailure(status, s, err)))
+		err = errors.Join(err, r.publish(ctx, s, p, withFailure(status, s, err)))
 	}
 	if apierrors.IsConflict(err) {
 		return ctrl.Result{RequeueAfter: conflictRetry}, nil

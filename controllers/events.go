@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -19,10 +20,22 @@ type note struct {
 // action is what the events API calls what the controller did.
 const action = "Reconcile"
 
+// maxNote is how long the API server lets a note be, in bytes.
+const maxNote = 1024
+
 func (r *ConsumerGroupReconciler) tell(group *v1alpha1.ConsumerGroup, notes []note) {
 	for _, n := range notes {
-		r.Recorder.Eventf(group, nil, n.kind, n.reason, action, "%s", n.text)
+		r.Recorder.Eventf(group, nil, n.kind, n.reason, action, "%s", shortened(n.text))
 	}
+}
+
+// shortened cuts a text that is too long for a note.
+func shortened(text string) string {
+	const more = "…"
+	if len(text) <= maxNote {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxNote-len(more)], "") + more
 }
 
 func (r *ConsumerGroupReconciler) note(group *v1alpha1.ConsumerGroup, reason, format string, args ...any) {

@@ -29,6 +29,8 @@ type recollection struct {
 	recorded map[string]bool
 	// reportedAt is when the status was last written.
 	reportedAt time.Time
+	// laggedAt is when lag was last written to the status.
+	laggedAt time.Time
 	// stopped are the holders that were stopped for a successor which has not
 	// joined yet, by ordinal.
 	stopped map[int32]stop

@@ -26,6 +26,10 @@ var (
 		Name: "kohort_group_rollout_stage",
 		Help: "1 for the stage of the rollout that runs, or of the last one if it did not succeed.",
 	}, []string{"namespace", "name", "stage"})
+	activations = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "kohort_activations_total",
+		Help: "Pods activated, by what reached them first: endpoint (the answer to their open request) or annotation.",
+	}, []string{"by"})
 	handoverSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "kohort_handover_seconds",
 		Help:    "From the deletion of a slot's holder to the first reading that shows its successor as a member.",
@@ -39,7 +43,7 @@ var stages = []v1alpha1.RolloutStage{
 }
 
 func init() {
-	metrics.Registry.MustRegister(lagRecords, slotCount, rolloutStage, handoverSeconds)
+	metrics.Registry.MustRegister(lagRecords, slotCount, rolloutStage, activations, handoverSeconds)
 }
 
 // measure tells the metrics what was seen and decided.

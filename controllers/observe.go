@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -99,6 +101,9 @@ func (r *ConsumerGroupReconciler) podsOf(ctx context.Context, group *v1alpha1.Co
 			return nil, err
 		}
 	}
+	if found, err = r.withRelabelled(ctx, group, found); err != nil {
+		return nil, err
+	}
 	all := make([]podSeen, 0, len(found))
 	for i := range found {
 		o := r.Witness.observe(&found[i], now)
@@ -120,6 +125,33 @@ func (r *ConsumerGroupReconciler) podsOf(ctx context.Context, group *v1alpha1.Co
 type podSeen struct {
 	object *corev1.Pod
 	pods.Observation
+}
+
+// withRelabelled finds the holders that are there and have lost the labels by which
+// they are looked for: somebody wanted them aside, and they consume all the same.
+func (r *ConsumerGroupReconciler) withRelabelled(ctx context.Context, group *v1alpha1.ConsumerGroup, found []corev1.Pod) ([]corev1.Pod, error) {
+	for _, slot := range group.Status.State.Slots {
+		label := strconv.Itoa(int(slot.Ordinal))
+		labelled := slices.ContainsFunc(found, func(p corev1.Pod) bool {
+			return p.UID == slot.Holder && p.Labels[v1alpha1.LabelSlot] == label
+		})
+		if slot.Holder == "" || labelled || r.Witness.ended(slot.Holder) != nil {
+			continue
+		}
+		var pod corev1.Pod
+		err := r.APIReader.Get(ctx, types.NamespacedName{Namespace: group.Namespace, Name: slot.Pod}, &pod)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("looking for pod %s/%s of slot %d: %w", group.Namespace, slot.Pod, slot.Ordinal, err)
+		}
+		if err != nil || pod.UID != slot.Holder {
+			continue
+		}
+		metav1.SetMetaDataLabel(&pod.ObjectMeta, v1alpha1.LabelSlot, label)
+		metav1.SetMetaDataLabel(&pod.ObjectMeta, v1alpha1.LabelRevision, slot.Revision)
+		found = slices.DeleteFunc(found, func(p corev1.Pod) bool { return p.UID == pod.UID })
+		found = append(found, pod)
+	}
+	return found, nil
 }
 
 func listPods(ctx context.Context, from client.Reader, group *v1alpha1.ConsumerGroup) ([]corev1.Pod, error) {
@@ -149,6 +181,11 @@ func holdersNotIn(group *v1alpha1.ConsumerGroup, found []corev1.Pod) []types.UID
 }
 
 func (s seen) withPod(p podSeen) seen {
+	if p.InstanceID != membership.InstanceID(s.prefix, p.Ordinal) {
+		// A copy from another namespace or cluster, with that one's id: whatever its
+		// label says, it is of no revision that anybody wants.
+		p.Revision = ""
+	}
 	s.pods = append(s.pods, rollout.Pod{
 		Name:      p.object.Name,
 		UID:       p.object.UID,
@@ -195,6 +232,9 @@ func (r *ConsumerGroupReconciler) windowOf(s seen) lag.Window {
 	}
 	why := "its connection is about to be made"
 	if ready := meta.FindStatusCondition(s.cluster.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+		if ready.Status == metav1.ConditionTrue {
+			return nil // the operator has just begun
+		}
 		why = ready.Message
 	}
 	return noReading(s.now, fmt.Sprintf("KafkaCluster %s: %s", s.cluster.Name, why))

@@ -3,7 +3,9 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,7 +17,8 @@ const (
 	// lagEvery is how often lag is written to the status.
 	lagEvery = 30 * time.Second
 	// textEvery is how often a status is written of which nothing but texts for
-	// people has changed: many of them count seconds.
+	// people has changed. What only counts on waits for lagEvery, if nothing is under
+	// way.
 	textEvery = 2 * time.Second
 )
 
@@ -31,20 +34,23 @@ func report(s seen, p plan) v1alpha1.ConsumerGroupStatus {
 	status.Selector = v1alpha1.LabelGroup + "=" + s.group.Name
 	status.StableRevision, status.UpdateRevision = p.State.Stable, s.revision
 
-	due := old.Lag == nil || s.now.Sub(old.Lag.ObservedAt.Time) >= lagEvery
+	due := s.lagIsDue()
 	reading, _ := s.window.Newest(s.now)
 	status.GroupState, status.Partitions, status.Lag = "", 0, nil
 	if reading != nil {
 		status.GroupState, status.Partitions = reading.State, int32(len(reading.Partitions))
 		if total, most, known := reading.Lag(); known {
 			status.Lag = old.Lag
-			if due {
+			if due || old.Lag == nil {
 				status.Lag = &v1alpha1.LagStatus{Total: rounded(total), Max: rounded(most), ObservedAt: metav1.NewTime(reading.At)}
 			}
 		}
 	}
 	status.Slots = slotStatuses(s, p, due)
 	status.Scaling = scalingStatus(s, p, due)
+	if s.uncertain != nil && s.stall == nil {
+		status.Message = s.uncertain.Error() + "; " + status.Message
+	}
 	if s.stall != nil {
 		status.Message = s.stall.message
 		if p.Report.Message != "" && !s.stall.held {
@@ -90,13 +96,15 @@ func withFailure(status v1alpha1.ConsumerGroupStatus, s seen, err error) v1alpha
 
 // publish writes a status of which only the report may have changed, if there is
 // any news.
-func (r *ConsumerGroupReconciler) publish(ctx context.Context, s seen, status v1alpha1.ConsumerGroupStatus) error {
+func (r *ConsumerGroupReconciler) publish(ctx context.Context, s seen, p plan, status v1alpha1.ConsumerGroupStatus) error {
 	old := s.group.Status.DeepCopy()
+	if len(s.window) == 0 && len(old.Conditions) > 0 {
+		return nil // nothing was read since the operator began: what was told before stands
+	}
 	if equality.Semantic.DeepEqual(*old, status) {
 		return nil
 	}
-	onlyTexts := equality.Semantic.DeepEqual(withoutTexts(*old), withoutTexts(*status.DeepCopy()))
-	if onlyTexts && s.now.Sub(s.recalls.reportedAt) < textEvery {
+	if s.now.Sub(s.recalls.reportedAt) < restOf(*old, status, p.Report.Hurry) {
 		return nil
 	}
 	if err := r.write(ctx, s, status); err != nil {
@@ -106,17 +114,49 @@ func (r *ConsumerGroupReconciler) publish(ctx context.Context, s seen, status v1
 	return nil
 }
 
-// withoutTexts is a status less what only people read.
-func withoutTexts(status v1alpha1.ConsumerGroupStatus) v1alpha1.ConsumerGroupStatus {
-	status.Message = ""
+// restOf is how long after the last one a status is written: at once, unless only
+// texts for people differ; of which some differ in nothing but the numbers.
+func restOf(old, status v1alpha1.ConsumerGroupStatus, hurry bool) time.Duration {
+	none := func(string) string { return "" }
+	words := func(text string) string {
+		return strings.Map(func(r rune) rune {
+			if unicode.IsDigit(r) {
+				return -1
+			}
+			return r
+		}, text)
+	}
+	switch {
+	case !equality.Semantic.DeepEqual(withTexts(old, none), withTexts(status, none)):
+		return 0
+	case hurry || !equality.Semantic.DeepEqual(withTexts(old, words), withTexts(status, words)):
+		return textEvery
+	default:
+		return lagEvery
+	}
+}
+
+// lagIsDue says whether lag may be written again, known or not.
+func (s seen) lagIsDue() bool {
+	last := s.recalls.laggedAt
+	if lag := s.group.Status.Lag; lag != nil && lag.ObservedAt.After(last) {
+		last = lag.ObservedAt.Time
+	}
+	return s.now.Sub(last) >= lagEvery
+}
+
+// withTexts is a status with another version of what only people read.
+func withTexts(status v1alpha1.ConsumerGroupStatus, version func(string) string) v1alpha1.ConsumerGroupStatus {
+	status = *status.DeepCopy()
+	status.Message = version(status.Message)
 	for i := range status.Conditions {
-		status.Conditions[i].Message = ""
+		status.Conditions[i].Message = version(status.Conditions[i].Message)
 	}
 	for i := range status.Slots {
-		status.Slots[i].Status = ""
+		status.Slots[i].Status = version(status.Slots[i].Status)
 	}
 	if status.Scaling != nil {
-		status.Scaling.Reason = ""
+		status.Scaling.Reason = version(status.Scaling.Reason)
 	}
 	return status
 }
@@ -129,5 +169,8 @@ func (r *ConsumerGroupReconciler) write(ctx context.Context, s seen, status v1al
 		return fmt.Errorf("writing the status of ConsumerGroup %s/%s: %w", s.group.Namespace, s.group.Name, err)
 	}
 	s.recalls.reportedAt = s.now
+	if s.lagIsDue() {
+		s.recalls.laggedAt = s.now
+	}
 	return nil
 }

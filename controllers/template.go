@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -32,7 +33,7 @@ func (r *ConsumerGroupReconciler) checkTemplate(ctx context.Context, s seen) see
 		refusal, err := r.tryTemplate(ctx, s)
 		if err != nil {
 			s.uncertain = err
-			return s.withoutTemplate(&stall{v1alpha1.ReasonInvalidTemplate, "the template could not be checked yet: " + err.Error(), false})
+			return s.withoutTemplate(nil)
 		}
 		v = verdict{refusal: refusal, at: s.now}
 		s.recalls.verdicts[s.revision] = v
@@ -43,12 +44,17 @@ func (r *ConsumerGroupReconciler) checkTemplate(ctx context.Context, s seen) see
 	return s.withoutTemplate(&stall{v1alpha1.ReasonInvalidTemplate, v.refusal, false})
 }
 
-// withoutTemplate goes on with the stable revision, or not at all.
+// withoutTemplate goes on with what was begun or is stable, or not at all.
 func (s seen) withoutTemplate(why *stall) seen {
 	s.stall = why
-	if stable := s.group.Status.State.Stable; stable != "" {
-		s.revision = stable
-	} else {
+	switch state := s.group.Status.State; {
+	case state.Rollout != nil:
+		s.revision = state.Rollout.To
+	case state.Stable != "":
+		s.revision = state.Stable
+	case why == nil:
+		s.stall = &stall{v1alpha1.ReasonInvalidTemplate, "the template could not be checked yet: " + s.uncertain.Error(), true}
+	default:
 		s.stall.held = true
 	}
 	return s
@@ -61,7 +67,9 @@ func (r *ConsumerGroupReconciler) tryTemplate(ctx context.Context, s seen) (refu
 	if err != nil {
 		return err.Error(), nil
 	}
-	r.tellIgnored(s)
+	if _, again := s.recalls.verdicts[s.revision]; !again {
+		r.tellIgnored(s, template)
+	}
 	if alreadyRuns(s.group.Status.State, s.revision) {
 		// It was checked when it was begun. What has begun is finished, also by an
 		// operator that has started in the middle of it.
@@ -97,7 +105,10 @@ func isQuota(err error) bool {
 }
 
 // tellIgnored names what of the template does not reach the pods.
-func (r *ConsumerGroupReconciler) tellIgnored(s seen) {
+func (r *ConsumerGroupReconciler) tellIgnored(s seen, template *corev1.PodTemplateSpec) {
+	if names := pods.Overridden(template, s.group.Spec.Consumer.Container); len(names) > 0 {
+		r.warn(s.group, "VariablesOverridden", "the template sets %s itself: its values are used and not those of the ConsumerGroup", strings.Join(names, ", "))
+	}
 	if names := pods.Unknown(s.group.Spec.Template); len(names) > 0 {
 		r.warn(s.group, "TemplateFieldsIgnored", "this version of Kohort does not know %s: the pods are made without", strings.Join(names, ", "))
 	}

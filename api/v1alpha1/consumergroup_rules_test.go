@@ -155,18 +155,14 @@ var rolloutRules = slices.Concat(
 			pass: `{spec: {rollout: {progressDeadlineSeconds: 21}}}`, fail: `{spec: {rollout: {progressDeadlineSeconds: 20}}}`,
 			want: "spec.rollout: Invalid value: rollout.gate.settledSeconds must be less than rollout.progressDeadlineSeconds",
 		}, {
-			rule: "spec.rollout rule: rollout.gate.settledSeconds must be less than rollout.progressDeadlineSeconds, or no slot can pass the gate in time",
-			pass: `{spec: {rollout: {gate: {settledSeconds: 599}}}}`, fail: `{spec: {rollout: {gate: {settledSeconds: 600}}}}`,
-			want: "spec.rollout: Invalid value: rollout.gate.settledSeconds must be less than rollout.progressDeadlineSeconds",
-		}, {
 			rule: "spec.rollout.gate.settledSeconds minimum",
 			pass: `{spec: {rollout: {gate: {settledSeconds: 1}}}}`, fail: `{spec: {rollout: {gate: {settledSeconds: 0}}}}`,
 			want: "spec.rollout.gate.settledSeconds: Invalid value: 0: spec.rollout.gate.settledSeconds in body should be greater than or equal to 1",
 		}, {
 			rule: "spec.rollout.gate.settledSeconds maximum",
-			pass: `{spec: {rollout: {progressDeadlineSeconds: 7200, gate: {settledSeconds: 3600}}}}`,
-			fail: `{spec: {rollout: {progressDeadlineSeconds: 7200, gate: {settledSeconds: 3601}}}}`,
-			want: "spec.rollout.gate.settledSeconds: Invalid value: 3601: spec.rollout.gate.settledSeconds in body should be less than or equal to 3600",
+			pass: `{spec: {rollout: {progressDeadlineSeconds: 7200, gate: {settledSeconds: 540}}}}`,
+			fail: `{spec: {rollout: {progressDeadlineSeconds: 7200, gate: {settledSeconds: 541}}}}`,
+			want: "spec.rollout.gate.settledSeconds: Invalid value: 541: spec.rollout.gate.settledSeconds in body should be less than or equal to 540",
 		}, {
 			rule: "spec.rollout.onFailure enum",
 			pass: `{spec: {rollout: {onFailure: Pause}}}`, fail: `{spec: {rollout: {onFailure: Continue}}}`,

@@ -266,6 +266,6 @@ type Gate struct {
 	// Default: 20.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=3600
+	// +kubebuilder:validation:Maximum=540
 	SettledSeconds *int32 `json:"settledSeconds,omitempty"`
 }

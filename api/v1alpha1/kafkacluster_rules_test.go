@@ -46,6 +46,10 @@ var clusterRules = slices.Concat(
 			pass: `{spec: {allowedGroups: [` + text(255) + `]}}`, fail: `{spec: {allowedGroups: [` + text(256) + `]}}`,
 			want: "spec.allowedGroups[0]: Too long: may not be more than 255 bytes",
 		}, {
+			rule: "spec.allowedGroups[] pattern",
+			pass: `{spec: {allowedGroups: ["*", "orders*", orders]}}`, fail: `{spec: {allowedGroups: ["*orders"]}}`,
+			want: `spec.allowedGroups[0]: Invalid value: "*orders": spec.allowedGroups[0] in body should match '^[^*]*\*?$'`,
+		}, {
 			rule: "spec.sasl required credentials",
 			pass: `{spec: {sasl: {mechanism: PLAIN, credentials: {name: a}}}}`, fail: `{spec: {sasl: {mechanism: PLAIN}}}`,
 			want: "spec.sasl.credentials: Required value",

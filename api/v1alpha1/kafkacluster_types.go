@@ -55,6 +55,7 @@ type KafkaClusterSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=255
+	// +kubebuilder:validation:items:Pattern=`^[^*]*\*?$`
 	// +listType=set
 	AllowedGroups []string `json:"allowedGroups,omitempty"`
 }

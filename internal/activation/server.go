@@ -79,8 +79,11 @@ const (
 	Unasked Answer = iota
 	// Answered says that the pod was waiting, and now knows.
 	Answered
-	// Resting says that it was answered a moment ago, and its kubelet should be left alone.
+	// Resting says that it was answered a moment ago, and its kubelet should be left
+	// alone.
 	Resting
+	// Known says that it was activated before; the annotation is to be written.
+	Known
 )
 
 // Activate answers a pod's open request, now or when it asks. It can be repeated.
@@ -93,7 +96,7 @@ func (s *Server) Activate(uid types.UID) Answer {
 		if a.answered && now.Sub(a.at) < actFor {
 			return Resting
 		}
-		return Unasked
+		return Known
 	}
 	w := s.waiting[uid]
 	if s.done == nil {

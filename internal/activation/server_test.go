@@ -132,7 +132,7 @@ func TestActivationIsAnsweredToWhoAsksLater(t *testing.T) {
 	if status := s.send(t.Context(), t, http.MethodGet, PathActivated, "uid-1"); status != http.StatusOK {
 		t.Error(status)
 	}
-	if got := s.Activate("uid-1"); got != Unasked {
+	if got := s.Activate("uid-1"); got != Known {
 		t.Error("its annotation would not be written:", got)
 	}
 }
@@ -143,7 +143,7 @@ func TestKubeletIsLeftAloneForAMoment(t *testing.T) {
 	got := []Answer{s.Activate("uid-1"), s.Activate("uid-1")}
 	s.clock.Add(1)
 	got = append(got, s.Activate("uid-1"))
-	if diff := cmp.Diff([]Answer{Answered, Resting, Unasked}, got); diff != "" {
+	if diff := cmp.Diff([]Answer{Answered, Resting, Known}, got); diff != "" {
 		t.Error(diff)
 	}
 	<-status

@@ -145,6 +145,17 @@ func (r *Reading) Lag() (total, most int64, known bool) {
 	return total, most, len(r.Partitions) > 0
 }
 
+// Uncommitted is the first partition where records wait and the group never
+// committed anything, which makes its lag unknown.
+func (r *Reading) Uncommitted() (TopicPartition, bool) {
+	for _, p := range r.Partitions {
+		if p.Err == "" && p.Committed == nil && p.End > p.Start {
+			return p.TopicPartition, true
+		}
+	}
+	return TopicPartition{}, false
+}
+
 // LagOf is the lag over some partitions; unknown if it is for one of them.
 func (r *Reading) LagOf(partitions []TopicPartition) (int64, bool) {
 	var total int64

@@ -11,7 +11,7 @@ import (
 
 // Observation is what a pod's object says about its consumer.
 type Observation struct {
-	// Ordinal of the slot; -1 if the label is missing or no number.
+	// Ordinal of the slot; -1 if the label is missing or is none.
 	Ordinal    int32
 	Revision   string
 	InstanceID string
@@ -68,9 +68,13 @@ func Observe(pod *corev1.Pod, now time.Time) Observation {
 	return o
 }
 
+// maxOrdinals bounds what a label on a pod can make of a group: the digits of an
+// instance id end there.
+const maxOrdinals = 10_000
+
 func ordinal(pod *corev1.Pod) int32 {
 	n, err := strconv.ParseInt(pod.Labels[v1alpha1.LabelSlot], 10, 32)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || n >= maxOrdinals {
 		return -1
 	}
 	return int32(n)
@@ -81,7 +85,9 @@ func ordinal(pod *corev1.Pod) int32 {
 func ended(pod *corev1.Pod, consumer corev1.ContainerStatus, deletedAt time.Time) bool {
 	switch {
 	case pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded:
-		return !condemned(pod)
+		// A kubelet says so when all containers have ended; others, as the taint
+		// manager for a node that is out of service, say so of running ones.
+		return !condemned(pod) && consumer.State.Running == nil
 	case pod.DeletionTimestamp == nil:
 		return false
 	case pod.Spec.NodeName == "":

@@ -10,6 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
 // now is 45 seconds after the deletions of these tests were asked for.
@@ -129,13 +131,14 @@ status:
   - {name: app, restartCount: 0, state: {terminated: {exitCode: 1, reason: Error, finishedAt: "2026-11-21T02:59:59Z"}}}
 `, deleting(func(o *Observation) {
 			o.LastExit = "Error"
-			o.Problem = "does not end: deleted 45 s ago, grace 30 s, and its node has not reported the end"
+			o.Problem = "does not end: deleted at 03:00:00 with 30 s of grace, and its node has not reported the end: " +
+				"if the node is off, taint it node.kubernetes.io/out-of-service, or delete the pod with --force"
 		})},
 		"stopping": {podActivated + deleted + podSpec + `
 status:
   phase: Running` + gatePassed + appRuns, deleting(func(o *Observation) {
 			o.Running = true
-			o.Problem = "ignores SIGTERM: deleted 45 s ago, grace 30 s"
+			o.Problem = "ignores SIGTERM: deleted at 03:00:00 with 30 s of grace"
 		})},
 		"ended, others still stop": {podActivated + deleted + podSpec + `
 status:
@@ -152,7 +155,7 @@ status:
   - {name: proxy, state: {terminated: {exitCode: 0, reason: Completed, finishedAt: "2026-11-21T03:00:01Z"}}}
 `, deleting(func(o *Observation) {
 			o.Running = true
-			o.Problem = "ignores SIGTERM: deleted 45 s ago, grace 30 s"
+			o.Problem = "ignores SIGTERM: deleted at 03:00:00 with 30 s of grace"
 		})},
 		"ended by phase": {podActivated + deleted + podSpec + `status: {phase: Succeeded}`,
 			deleting(func(o *Observation) { o.Ended = true })},
@@ -177,7 +180,8 @@ status:
 status:
   phase: Pending` + gateWaits, deleting(func(o *Observation) {
 			o.Activated = false
-			o.Problem = "does not end: deleted 45 s ago, grace 30 s, and its node has not reported the end"
+			o.Problem = "does not end: deleted at 03:00:00 with 30 s of grace, and its node has not reported the end: " +
+				"if the node is off, taint it node.kubernetes.io/out-of-service, or delete the pod with --force"
 		})},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -302,7 +306,7 @@ func TestEndingInTime(t *testing.T) {
 	pod := podOf(t, podActivated+deleted+podSpec+"status:\n  phase: Running"+appRuns)
 	for after, want := range map[time.Duration]string{
 		30 * time.Second: "",
-		31 * time.Second: "ignores SIGTERM: deleted 31 s ago, grace 30 s",
+		31 * time.Second: "ignores SIGTERM: deleted at 03:00:00 with 30 s of grace",
 	} {
 		asked := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 		if got := Observe(pod, asked.Add(after)).Problem; got != want {
@@ -334,5 +338,24 @@ func TestWordCounts(t *testing.T) {
 		if got := WordCounts(c.pod, at); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
+	}
+}
+
+// TestOrdinals: what a label can make of a group is bounded.
+func TestOrdinals(t *testing.T) {
+	for label, want := range map[string]int32{"0": 0, "9999": 9999, "10000": -1, "2147483647": -1, "-1": -1, "x": -1, "": -1} {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{v1alpha1.LabelSlot: label}}}
+		if got := Observe(pod, now).Ordinal; got != want {
+			t.Errorf("%q: %d, want %d", label, got, want)
+		}
+	}
+}
+
+// TestFailedByOthers: a pod is called Failed while its consumer runs, by somebody
+// who is no kubelet: the taint manager, for a node that is out of service.
+func TestFailedByOthers(t *testing.T) {
+	pod := podOf(t, podActivated+deleted+podSpec+"status:\n  phase: Failed"+appRuns)
+	if Observe(pod, now).Ended {
+		t.Error("it counts as ended")
 	}
 }

@@ -23,7 +23,7 @@ func Parse(raw runtime.RawExtension, consumer string) (*corev1.PodTemplateSpec, 
 		return nil, err
 	}
 	checks := []func(*corev1.PodTemplateSpec, string) error{
-		checkRestartPolicy, checkNames, checkConsumer,
+		checkRestartPolicy, checkGrace, checkNames, checkConsumer,
 	}
 	for _, check := range checks {
 		if err := check(template, consumer); err != nil {
@@ -137,6 +137,15 @@ func checkRestartPolicy(template *corev1.PodTemplateSpec, _ string) error {
 	}
 }
 
+// checkGrace: with no grace period every deletion is one by force.
+func checkGrace(template *corev1.PodTemplateSpec, _ string) error {
+	if s := template.Spec.TerminationGracePeriodSeconds; s != nil && *s < 1 {
+		return fmt.Errorf("template.spec.terminationGracePeriodSeconds %d is refused: it must be at least 1, "+
+			"or a pod's object goes before its consumer and nobody sees that end", *s)
+	}
+	return nil
+}
+
 // checkNames keeps the names of Kohort's containers and volumes free.
 func checkNames(template *corev1.PodTemplateSpec, _ string) error {
 	for i, c := range template.Spec.InitContainers {
@@ -187,6 +196,10 @@ func checkConsumerContainer(path string, c corev1.Container) error {
 			path, *c.RestartPolicy)
 	}
 	for _, v := range c.Env {
+		if v.Name == v1alpha1.EnvGroupID {
+			return fmt.Errorf("%s.env sets %s, which is refused: the pods would be in another group than the one "+
+				"that Kohort reads; set spec.groupId", path, v.Name)
+		}
 		if v.Name == v1alpha1.EnvGroupInstanceID {
 			return fmt.Errorf("%s.env sets %s, which is refused: all pods would get one id and fence each "+
 				"other out of the group; Kohort gives each pod its own", path, v.Name)

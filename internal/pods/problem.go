@@ -63,11 +63,11 @@ func lingering(o Observation, now time.Time) string {
 		return ""
 	}
 	if !o.Running {
-		return fmt.Sprintf("does not end: deleted %.0f s ago, grace %.0f s, and its node has not reported the end",
-			since.Seconds(), o.Grace.Seconds())
+		return fmt.Sprintf("does not end: deleted at %s with %.0f s of grace, and its node has not reported the end: "+
+			"if the node is off, taint it node.kubernetes.io/out-of-service, or delete the pod with --force",
+			o.DeletedAt.UTC().Format(time.TimeOnly), o.Grace.Seconds())
 	}
-	return fmt.Sprintf("ignores SIGTERM: deleted %.0f s ago, grace %.0f s",
-		since.Seconds(), o.Grace.Seconds())
+	return fmt.Sprintf("ignores SIGTERM: deleted at %s with %.0f s of grace", o.DeletedAt.UTC().Format(time.TimeOnly), o.Grace.Seconds())
 }
 
 func unscheduled(pod *corev1.Pod) string {

@@ -30,7 +30,8 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 	r.Available = len(slots) > 0 && availableSlots(slots) >= max(1, len(slots)-v.Group.Budget) || state.Size != nil && len(slots) == 0
 	r.Phase, r.Step = phaseOf(v, state, r)
 	r.Message = messageOf(state, r, rolling, resizing)
-	r.Hurry = r.Phase != v1alpha1.PhaseRunning && r.Phase != v1alpha1.PhasePaused
+	rolledBack := state.Rollout != nil && state.Rollout.Stage == v1alpha1.RolloutRolledBack
+	r.Hurry = r.Phase != v1alpha1.PhaseRunning && r.Phase != v1alpha1.PhasePaused && !rolledBack
 	return r
 }
 

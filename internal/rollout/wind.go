@@ -17,22 +17,22 @@ const removeFor = 60 * time.Second
 func wind(v seen, state v1alpha1.GroupState) Decision {
 	d := Decision{State: state, After: pollEvery}
 	d.Report = Report{Phase: v1alpha1.PhaseDeleting, Hurry: true}
-	left := 0
+	var left []string
 	for _, s := range v.slots {
 		for _, p := range append(s.others, s.holder) {
 			if p == nil || p.Ended && p.Deleting {
 				continue
 			}
 			if !p.Ended {
-				left++
+				left = append(left, p.Name)
 			}
 			if !p.Deleting {
 				d.Actions = append(d.Actions, deletion(p, "the ConsumerGroup is being deleted"))
 			}
 		}
 	}
-	if left > 0 {
-		d.Report.Message = fmt.Sprintf("%d pods have yet to end", left)
+	if len(left) > 0 {
+		d.Report.Message = fmt.Sprintf("%d pods have yet to end, %s among them", len(left), left[0])
 		return d
 	}
 	members, known := remaining(v)
