@@ -112,7 +112,7 @@ func TestReady(t *testing.T) {
 		"a topic is missing": {func(s *seen) { s.window[0].MissingTopics = []string{"refunds"} }, "False UnknownTopic"},
 		"a release was rolled back": {func(s *seen) {
 			s.revision = "b"
-			s.group.Status.State.Rollout = &v1alpha1.RolloutState{From: "a", To: "b", Stage: v1alpha1.RolloutRolledBack}
+			s.group.Status.State.Rollout = &v1alpha1.RolloutState{From: "a", To: "b", Stage: v1alpha1.RolloutRolledBack, Failure: "it stood still"}
 		}, "False RolledBack"},
 		"the object is deleted": {func(s *seen) { s.group.DeletionTimestamp = &metav1.Time{Time: s.now} }, "False Deleting"},
 	} {

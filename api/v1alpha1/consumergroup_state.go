@@ -37,7 +37,7 @@ type SlotState struct {
 	// revision of that pod.
 	// +optional
 	Revision string `json:"revision,omitempty"`
-	// since is when it became the holder.
+	// since is when it became the holder, or when its end was noted.
 	// +optional
 	Since metav1.MicroTime `json:"since,omitzero"`
 	// memberBefore is the member id that the broker had for the slot before the

@@ -47,10 +47,12 @@ func (w Window) Span() time.Duration {
 }
 
 // Tail is the readings at the end of the window, back to the first one for which
-// the predicate fails.
+// the predicate fails, or to a time in which nothing was read: what was then is not
+// known.
 func (w Window) Tail(holds func(*Reading) bool) Window {
 	for i := len(w) - 1; i >= 0; i-- {
-		if !holds(&w[i]) {
+		gap := i < len(w)-1 && w[i+1].At.Sub(w[i].At) > FreshFor
+		if gap || !holds(&w[i]) {
 			return w[i+1:]
 		}
 	}

@@ -20,7 +20,8 @@ func advance(v seen, state *v1alpha1.GroupState) string {
 		return goBackByWish(v, state)
 	}
 	r := state.Rollout
-	if r == nil || r.To != v.Group.Revision {
+	takenBack := r != nil && r.Stage != v1alpha1.RolloutProgressing && r.Failure == ""
+	if r == nil || r.To != v.Group.Revision || takenBack {
 		return begin(v, state)
 	}
 	switch r.Stage {
@@ -50,7 +51,7 @@ func goBackByWish(v seen, state *v1alpha1.GroupState) string {
 	return waits
 }
 
-// goingBack is what is not on the stable revision yet.
+// goingBack is what is not on the stable revision yet, and what keeps it.
 func goingBack(v seen, state v1alpha1.GroupState) string {
 	left := 0
 	for _, s := range v.inSize(state) {
@@ -61,13 +62,17 @@ func goingBack(v seen, state v1alpha1.GroupState) string {
 	if left == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d slots have yet to go back to revision %s", left, sizeOf(state), state.Stable)
+	text := fmt.Sprintf("%d of %d slots have yet to go back to revision %s", left, sizeOf(state), state.Stable)
+	if why := heldBack(v, state); why != "" {
+		text += ", which waits: " + why
+	}
+	return text
 }
 
-// begin starts a rollout to the revision of the present template. If nothing
-// runs that could be kept, the revision is simply taken.
+// begin starts a rollout to the revision of the present template. If no slot ever
+// had a holder, the revision is simply taken.
 func begin(v seen, state *v1alpha1.GroupState) string {
-	if !anyActive(v, *state) {
+	if !anyHeld(v, *state) {
 		state.Stable, state.Rollout = v.Group.Revision, nil
 		return ""
 	}
@@ -94,13 +99,10 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 	return "the rollout begins"
 }
 
-func anyActive(v seen, state v1alpha1.GroupState) bool {
-	for _, s := range v.inSize(state) {
-		if s.holder.active() || s.lost() {
-			return true
-		}
-	}
-	return false
+// anyHeld: in the middle of a handover nothing may run, and what ran before is
+// still what to go back to.
+func anyHeld(v seen, state v1alpha1.GroupState) bool {
+	return slices.ContainsFunc(v.inSize(state), func(s slot) bool { return !s.state.Since.IsZero() })
 }
 
 // progress is one look at a rollout in progress.
@@ -114,17 +116,20 @@ func progress(v seen, state *v1alpha1.GroupState) string {
 	}
 	waits := ""
 	for _, s := range v.inSize(*state) {
-		if !slices.Contains(r.Begun, s.ordinal) || slices.Contains(r.Passed, s.ordinal) {
+		if !slices.Contains(r.Begun, s.ordinal) {
 			continue
 		}
+		passed := slices.Contains(r.Passed, s.ordinal)
 		verdict := gate(v, *state, s)
-		switch verdict.result {
-		case pass:
+		switch {
+		case verdict.result == fail: // also one that has passed: it may get worse later
+			r.Passed = slices.DeleteFunc(slices.Clone(r.Passed), func(o int32) bool { return o == s.ordinal })
+			return failed(v, r, verdict.reason)
+		case passed:
+		case verdict.result == pass:
 			r.Passed = insert(r.Passed, s.ordinal)
 			r.ProgressAt = metav1.NewMicroTime(v.Now)
-		case fail:
-			return failed(v, r, verdict.reason)
-		case wait:
+		default:
 			waits = "waiting for gate: " + verdict.reason
 		}
 	}
@@ -136,10 +141,16 @@ func progress(v seen, state *v1alpha1.GroupState) string {
 	if why := beginSlots(v, *state, r); waits == "" {
 		waits = why
 	}
-	if idle := v.Now.Sub(r.ProgressAt.Time); idle > v.Group.Deadline {
+	if idle := v.Now.Sub(r.ProgressAt.Time); idle > v.Group.Deadline && watched(v, r) {
 		return failed(v, r, fmt.Sprintf("no slot came through the gate for %d s: %s", int(idle.Seconds()), waits))
 	}
 	return waits
+}
+
+// watched: since the last progress the group was read for long enough to pass a
+// slot. An operator that was away does not count that time against a release.
+func watched(v seen, r *v1alpha1.RolloutState) bool {
+	return v.Window.Since(r.ProgressAt.Time).Span() >= min(v.Group.Deadline, v.Group.SettledFor+judgeFor)
 }
 
 // holdClock stops the deadline while there is no reading, or a pause.
@@ -179,6 +190,10 @@ func beginSlots(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) str
 	for _, s := range queue(v, state) {
 		if len(r.Begun)-len(r.Passed) >= v.Group.Budget {
 			return started
+		}
+		if s.holder != nil && s.holder.Revision == r.To {
+			r.Begun = insert(r.Begun, s.ordinal) // an earlier rollout has left it there
+			continue
 		}
 		if spare := s.spare(r.To); spare == nil || !spare.Warm {
 			return fmt.Sprintf("waiting for the successor of slot %d to be warm%s", s.ordinal, problemOf(spare))

@@ -126,9 +126,9 @@ type Report struct {
 	Phase   v1alpha1.Phase
 	Step    string
 	Message string
-	// Active, Ready and Updated count slots: with an activated pod, with a ready
-	// pod that is a member, with the update revision.
-	Active, Ready, Updated int32
+	// Active, Consuming, Ready and Updated count slots: with an activated pod, with
+	// one that is a member, with one that is ready as well, with the update revision.
+	Active, Consuming, Ready, Updated int32
 	// Desired is how many slots there shall be.
 	Desired int32
 	// Settled is "" if the group is settled, else what is missing.

@@ -195,6 +195,9 @@ func availableIn(in Input, ordinal int32) bool {
 	if !consumingIn(in, holderIn(in.State, ordinal)) {
 		return false
 	}
+	if failedIn(in.State, ordinal) {
+		return false
+	}
 	r := freshReading(in)
 	if r == nil {
 		return true
@@ -206,4 +209,13 @@ func availableIn(in Input, ordinal int32) bool {
 		}
 	}
 	return false
+}
+
+// failedIn: a rollout is undone because the slot's pod has failed the gate.
+func failedIn(state v1alpha1.GroupState, ordinal int32) bool {
+	r := state.Rollout
+	if r == nil || r.Stage != v1alpha1.RolloutRollingBack || r.Failure == "" || slices.Contains(r.Passed, ordinal) {
+		return false
+	}
+	return slices.ContainsFunc(state.Slots, func(s v1alpha1.SlotState) bool { return s.Ordinal == ordinal && s.Revision == r.To })
 }

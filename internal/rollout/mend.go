@@ -35,6 +35,7 @@ func mend(v seen, state *v1alpha1.GroupState) {
 			kept := slotState(state, s.ordinal)
 			kept.Holder, kept.Pod, kept.LostSince = "", "", nil
 			kept.MemberBefore = memberBefore(v, s)
+			kept.Since = metav1.NewMicroTime(v.Now)
 		case s.holder != nil && s.state.LostSince != nil:
 			slotState(state, s.ordinal).LostSince = nil
 		}

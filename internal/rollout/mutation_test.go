@@ -44,7 +44,7 @@ var mutations = []struct {
 		"invariant 4",
 	}, {
 		"more than the budget is stopped", "permit.go",
-		"if !out && len(missing) >= v.Group.Budget {", "if !out && len(missing) >= v.Group.Budget+1 {",
+		"if !out && (unsteady || len(missing) >= v.Group.Budget) {", "if !out && (unsteady || len(missing) >= v.Group.Budget+1) {",
 		"invariant 5",
 	}, {
 		"a holder is activated before it is persisted", "permit.go",

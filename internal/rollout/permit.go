@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -61,15 +62,15 @@ func persisted(state v1alpha1.GroupState, ordinal int32, p *Pod) bool {
 }
 
 // handovers stops holders whose successors stand warm, the broken ones first, as
-// long as no more than the budget of slots is unavailable.
+// long as no more than the budget of slots is unavailable. A slot that is
+// unavailable itself, or that has failed the gate, waits for no other: it may be
+// what the others wait for.
 func handovers(v seen, state v1alpha1.GroupState, proposals []proposal) []Action {
 	blind := goingBackByWish(v, state)
 	if v.reading == nil && !blind {
 		return nil
 	}
-	if v.reading != nil && rebalancing(v.reading) && !blind {
-		return nil
-	}
+	unsteady := v.reading != nil && rebalancing(v.reading) && !blind
 	var ready []proposal
 	for _, p := range proposals {
 		if p.move == handover {
@@ -83,13 +84,39 @@ func handovers(v seen, state v1alpha1.GroupState, proposals []proposal) []Action
 	var actions []Action
 	for _, p := range ready {
 		out := missing[p.slot.ordinal]
-		if !out && len(missing) >= v.Group.Budget {
+		if !out && (unsteady || len(missing) >= v.Group.Budget) {
 			continue
 		}
 		missing[p.slot.ordinal] = true
 		actions = append(actions, deletion(p.pod, fmt.Sprintf("revision %s takes slot %d over", p.run, p.slot.ordinal)))
 	}
 	return actions
+}
+
+// failedGate: the slot is the one, or one of those, for which a rollout is undone.
+func failedGate(state v1alpha1.GroupState, ordinal int32) bool {
+	r := state.Rollout
+	return r != nil && r.Stage == v1alpha1.RolloutRollingBack && r.Failure != "" &&
+		slices.Contains(r.Begun, ordinal) && !slices.Contains(r.Passed, ordinal)
+}
+
+// heldBack is what a slot that runs another revision than the stable one waits for
+// on its way back; "" if nothing.
+func heldBack(v seen, state v1alpha1.GroupState) string {
+	blind := goingBackByWish(v, state)
+	switch {
+	case v.reading == nil && !blind:
+		return v.unknown
+	case v.reading != nil && rebalancing(v.reading) && !blind:
+		return "the group is in state " + v.reading.State
+	}
+	missing := unavailable(v, state)
+	for _, s := range v.inSize(state) {
+		if missing[s.ordinal] && s.state.Revision == state.Stable && len(missing) >= v.Group.Budget {
+			return fmt.Sprintf("slot %d does not consume, and maxUnavailable is %d%s", s.ordinal, v.Group.Budget, problemOf(s.holder))
+		}
+	}
+	return ""
 }
 
 // goingBackByWish: the user applied the stable revision again in the middle of a
@@ -107,7 +134,8 @@ func rebalancing(r *lag.Reading) bool {
 func unavailable(v seen, state v1alpha1.GroupState) map[int32]bool {
 	missing := map[int32]bool{}
 	for _, s := range v.inSize(state) {
-		if !s.holder.consuming() || v.reading != nil && !s.joined(v.reading) {
+		bad := failedGate(state, s.ordinal) && s.state.Revision == state.Rollout.To
+		if bad || !s.holder.consuming() || v.reading != nil && !s.joined(v.reading) {
 			missing[s.ordinal] = true
 		}
 	}

@@ -134,5 +134,10 @@ func unwanted(s slot, w want) []*Pod {
 func suffix(s slot, revision string) string {
 	h := fnv.New32a()
 	fmt.Fprintf(h, "%d/%s/%s", s.ordinal, revision, s.state.Holder)
+	for _, p := range s.others {
+		if p.Deleting && !p.Activated {
+			fmt.Fprintf(h, "/%s", p.UID) // it may hang for ever, and keeps its name
+		}
+	}
 	return rand.SafeEncodeString(strconv.FormatUint(uint64(h.Sum32()), 10))
 }

@@ -15,8 +15,11 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 		if s.holder.active() {
 			r.Active++
 		}
-		if s.holder.consuming() && s.holder.Ready && (v.reading == nil || s.joined(v.reading)) {
-			r.Ready++
+		if s.holder.consuming() && (v.reading == nil || s.joined(v.reading)) {
+			r.Consuming++
+			if s.holder.Ready {
+				r.Ready++
+			}
 		}
 		if s.holder != nil && s.holder.Revision == v.Group.Revision {
 			r.Updated++
@@ -27,22 +30,13 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 		r.Settled = unsettled(v, state, v.reading)
 		r.Standing = standingNow(v, slots)
 	}
-	r.Available = len(slots) > 0 && availableSlots(slots) >= max(1, len(slots)-v.Group.Budget) || state.Size != nil && len(slots) == 0
+	available := len(slots) - len(unavailable(v, state))
+	r.Available = len(slots) > 0 && available >= max(1, len(slots)-v.Group.Budget) || state.Size != nil && len(slots) == 0
 	r.Phase, r.Step = phaseOf(v, state, r)
 	r.Message = messageOf(state, r, rolling, resizing)
 	rolledBack := state.Rollout != nil && state.Rollout.Stage == v1alpha1.RolloutRolledBack
 	r.Hurry = r.Phase != v1alpha1.PhaseRunning && r.Phase != v1alpha1.PhasePaused && !rolledBack
 	return r
-}
-
-func availableSlots(slots []slot) int {
-	n := 0
-	for _, s := range slots {
-		if s.holder.consuming() {
-			n++
-		}
-	}
-	return n
 }
 
 // standingNow names a partition that has had lag and no commit for as long as
@@ -115,7 +109,7 @@ func phaseOf(v seen, state v1alpha1.GroupState, r Report) (v1alpha1.Phase, strin
 		return v1alpha1.PhaseRunning, ""
 	case r.Ready < size && len(r.Problems) > 0:
 		return v1alpha1.PhaseDegraded, ""
-	case r.Ready < size && v.reading != nil:
+	case r.Ready < size:
 		return v1alpha1.PhasePending, ""
 	default:
 		return v1alpha1.PhaseRunning, ""
@@ -160,7 +154,10 @@ func messageOf(state v1alpha1.GroupState, r Report, rolling, resizing string) st
 		case r.Standing != "":
 			parts = append(parts, r.Standing)
 		default:
-			parts = append(parts, fmt.Sprintf("%d of %d slots consume", r.Ready, sizeOf(state)))
+			parts = append(parts, fmt.Sprintf("%d of %d slots consume", r.Consuming, sizeOf(state)))
+			if r.Ready < r.Consuming {
+				parts = append(parts, fmt.Sprintf("the readiness probes of %d of them fail", r.Consuming-r.Ready))
+			}
 		}
 	}
 	return strings.Join(parts, "; ")

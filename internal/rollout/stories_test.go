@@ -105,43 +105,12 @@ func withoutState(story string) string {
 // from then on, with the phases and messages that people see.
 func tell(t *testing.T, happens func(*world), lasts time.Duration) []string {
 	t.Helper()
-	w := newWorld(1, simSpec{Revision: "r0-good", Desired: 3, Budget: 1})
-	s := &simulation{w: w, checker: newChecker(w)}
-	o := newOperator(w)
-	s.operators = []*simOperator{o}
-	told := ""
-	pass := func() {
-		w.step()
-		o.look()
-		o.objects = len(w.objects) - 1
-		o.watch(len(w.podLog) - 1)
-		in, d, _ := o.run(-1)
-		s.note(in, d)
-		if broken := s.checker.decision(in, d) + s.checker.truth(); broken != "" {
-			t.Fatal(broken)
-		}
-		if line := string(d.Report.Phase) + ": " + d.Report.Message; line != told {
-			told = line
-			w.logf("-- %s", line)
-		}
-	}
-	for !s.finished() {
-		if w.now.Sub(simEpoch) > time.Minute {
-			t.Fatal("the group does not start: " + s.unfinished())
-		}
-		pass()
-	}
-	for range 60 { // a baseline
-		pass()
-	}
-	w.telling, w.rebalances = true, 0
-	start := w.now
-	happens(w)
-	w.saveObject()
-	w.savePods()
-	for w.now.Sub(start) < lasts {
-		pass()
-	}
-	w.logf("rebalances: %d", w.rebalances)
-	return w.log
+	s := newStage(t, 3)
+	s.w.telling, s.w.rebalances = true, 0
+	happens(s.w)
+	s.w.saveObject()
+	s.w.savePods()
+	s.goOn(lasts)
+	s.w.logf("rebalances: %d", s.w.rebalances)
+	return s.w.log
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
-// removeFor is how long the removal of members may hold up a deletion: a broker
-// that is away must wedge nothing.
+// removeFor is how long after the end of the last pod the removal of members may
+// hold up a deletion: a broker that is away must wedge nothing.
 const removeFor = 60 * time.Second
 
 // wind winds a group up whose object is being deleted: all pods are stopped
 // together, then the members are removed in one request, as far as Kafka allows
-// within a minute after the object's deletion.
+// within a minute after the last one's end.
 func wind(v seen, state v1alpha1.GroupState) Decision {
 	d := Decision{State: state, After: pollEvery}
 	d.Report = Report{Phase: v1alpha1.PhaseDeleting, Hurry: true}
@@ -36,12 +36,18 @@ func wind(v seen, state v1alpha1.GroupState) Decision {
 		return d
 	}
 	members, known := remaining(v)
+	ended := v.Group.DeletedAt
+	for _, s := range state.Slots {
+		if s.Since.After(ended) {
+			ended = s.Since.Time
+		}
+	}
 	switch {
 	case len(state.Slots) == 0 && len(v.Pods) == 0:
 		d.Done = true // nothing of it was ever a member, or all of it has left
 	case known && len(members) == 0:
 		d.Done = true
-	case v.Now.Sub(v.Group.DeletedAt) > removeFor:
+	case v.Now.Sub(ended) > removeFor:
 		d.Done = true
 		d.Report.Message = fmt.Sprintf("the members were not removed within %d s: the broker removes them after their session timeout", int(removeFor.Seconds()))
 	case known:

@@ -122,6 +122,9 @@ func (w *world) moveOffsets() {
 		if m := w.members[id]; m == nil || m.memberID != p.memberID {
 			continue
 		}
+		if w.stands != nil && w.stands(p) {
+			continue
+		}
 		for _, n := range w.owners[id] {
 			o := &w.offsets[n]
 			switch kindOf(p.Revision) {
@@ -163,6 +166,9 @@ func (w *world) read() lag.Reading {
 			TopicPartition: lag.TopicPartition{Topic: simTopic, Partition: int32(n)},
 			Committed:      &committed, End: o.end,
 		})
+	}
+	if w.distort != nil {
+		w.distort(&r)
 	}
 	return r
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
 	"github.com/kohort-dev/kohort/internal/membership"
 )
 
@@ -126,6 +127,11 @@ type world struct {
 	unreadUntil time.Time // no reading is taken until then, not even a failed one
 	removals    []removal
 	rebalances  int
+
+	// distort changes what is read; stands says whose consumers commit nothing. For
+	// what is told and not drawn by lot.
+	distort func(*lag.Reading)
+	stands  func(*simPod) bool
 
 	endpoint bool // pods may be activated before their annotation, and tell their end
 	uids     int
