@@ -8,9 +8,9 @@ NOT_API := /test/testbed/broker
 
 # One test binary at a time where each starts processes of its own.
 PURE_FLAGS  := -timeout 15m
-API_FLAGS   := -timeout 20m -p 1 -count 1
-# Tests with Kafka wait more than they work: more of them run at once than there are
+# Tests there wait more than they work: more of them run at once than there are
 # cores.
+API_FLAGS   := -timeout 20m -p 1 -count 1 -parallel 4
 KAFKA_FLAGS := -timeout 40m -p 1 -count 1 -parallel 6
 
 # Everything of this module, for vet and lint.
