@@ -60,6 +60,7 @@ func groupOf(s seen) rollout.Group {
 		SettledFor:     spec.Rollout.Gate.SettledFor(),
 		Deadline:       spec.Rollout.Deadline(),
 		Heartbeat:      spec.Membership.Heartbeat(),
+		Session:        spec.Membership.Session(),
 		PauseOnFailure: spec.Rollout.Pauses(),
 		Paused:         spec.Paused,
 	}

@@ -24,6 +24,9 @@ type GroupState struct {
 	Rollout *RolloutState `json:"rollout,omitempty"`
 }
 
+// UnknownMember stands for a member id that is not known.
+const UnknownMember = "?"
+
 // SlotState is what must be remembered about a slot.
 type SlotState struct {
 	// ordinal of the slot.
@@ -41,7 +44,8 @@ type SlotState struct {
 	// +optional
 	Since metav1.MicroTime `json:"since,omitzero"`
 	// memberBefore is the member id that the broker had for the slot before the
-	// holder was activated: another one proves that the holder has joined.
+	// holder was activated: another one proves that the holder has joined. "?": not
+	// known; then only time proves it.
 	// +optional
 	MemberBefore string `json:"memberBefore,omitempty"`
 	// lostSince: since when nobody can say whether the holder's process runs.

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +133,36 @@ func TestOperatorWasAway(t *testing.T) {
 	s.o = newOperator(s.w)
 	if stable, how := s.ends(10 * time.Minute); stable != "r1-good" {
 		t.Errorf("stable is %s, the rollout %s: %s", stable, how, s.told)
+	}
+}
+
+// The operator is restarted while a holder ends, and reads the group again when the
+// old pod is gone: that one's member id, which the broker keeps, is not the new
+// pod's.
+func TestMemberOfThePodBeforeIsNotKnown(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.distort = func(r *lag.Reading) { // nothing is produced, so commits prove nothing
+		for i := range r.Partitions {
+			r.Partitions[i].Committed = &r.Partitions[i].End
+		}
+	}
+	s.goOn(30 * time.Second)
+	s.apply("r1-unjoined")
+	if !s.until(time.Minute, func() bool { h := s.holder(0); return h != nil && h.Deleting }) {
+		t.Fatal("there is no handover")
+	}
+	s.o = newOperator(s.w)
+	s.w.unreadUntil = s.w.now.Add(time.Hour)
+	s.until(time.Minute, func() bool { return s.runs(0, "r1-unjoined") })
+	s.w.unreadUntil = s.w.now
+	s.until(simSession, func() bool {
+		if r := s.state().Rollout; r != nil && slices.Contains(r.Passed, 0) {
+			t.Fatalf("a pod that never joined has passed: %s", s.told)
+		}
+		return false
+	})
+	if stable, how := s.ends(10 * time.Minute); stable != "r0-good" || how != v1alpha1.RolloutRolledBack {
+		t.Errorf("stable is %s, the rollout %s", stable, how)
 	}
 }
 

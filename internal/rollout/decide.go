@@ -122,10 +122,25 @@ func (s slot) spare(revision string) *Pod {
 }
 
 // joined says whether the slot's holder is a member by this reading: read after
-// it became the holder, and listed under another member id than the one before.
-func (s slot) joined(r *lag.Reading) bool {
+// it became the holder, and listed under another member id than the one before. If
+// that one is not known, it is gone when its session is over.
+func (v seen) joined(s slot, r *lag.Reading) bool {
 	m, listed := r.Member(s.id)
-	return listed && s.state.Holder != "" && r.At.After(s.state.Since.Time) && m.MemberID != s.state.MemberBefore
+	since := s.state.Since.Time
+	if s.state.MemberBefore == v1alpha1.UnknownMember {
+		since = since.Add(v.Group.Session)
+	}
+	return listed && s.state.Holder != "" && r.At.After(since) && m.MemberID != s.state.MemberBefore
+}
+
+// mayHaveJoined: the slot's holder consumes, and nobody knows yet whether it is the
+// member that is listed.
+func (v seen) mayHaveJoined(s slot) bool {
+	if v.reading == nil || !s.holder.consuming() || s.state.MemberBefore != v1alpha1.UnknownMember {
+		return false
+	}
+	_, listed := v.reading.Member(s.id)
+	return listed && !v.joined(s, v.reading)
 }
 
 // absent slots hold up a rebalance of the group: their id is a member and nobody
@@ -174,15 +189,18 @@ func hold(v seen, state *v1alpha1.GroupState, s slot, p *Pod) {
 	kept.MemberBefore = memberBefore(v, s)
 }
 
-// memberBefore is the member id that the broker has for the slot now. While the
-// slot's holder changes there is no other source than the newest reading, fresh
-// or not.
+// memberBefore is the member id that the broker has for the slot now: as the newest
+// reading says, fresh or not, if it is from the time of the present holder, or
+// from after the end of the last one.
 func memberBefore(v seen, s slot) string {
 	for i := len(v.Window) - 1; i >= 0; i-- {
-		if v.Window[i].Err == "" {
-			m, _ := v.Window[i].Member(s.id)
+		if r := &v.Window[i]; r.Err == "" && r.At.After(s.state.Since.Time) {
+			m, _ := r.Member(s.id)
 			return m.MemberID
 		}
+	}
+	if s.state.Holder != "" {
+		return v1alpha1.UnknownMember
 	}
 	return s.state.MemberBefore
 }

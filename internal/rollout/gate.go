@@ -64,7 +64,7 @@ func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
 	}
 	e := evidence{v: v, state: state, slot: s, baseline: baselineSlot(state.Rollout.Baseline, s.ordinal)}
 	e.joined = v.Window.Since(s.state.Since.Time).Tail(func(r *lag.Reading) bool {
-		return r.Err == "" && r.State == lag.StateStable && s.joined(r)
+		return r.Err == "" && r.State == lag.StateStable && v.joined(s, r)
 	})
 	e.settled = e.joined.Tail(func(r *lag.Reading) bool { return e.unsettled(r) == "" })
 	if m, ok := v.reading.Member(s.id); ok {
@@ -93,7 +93,7 @@ func restarts(e evidence) verdict {
 
 // joined: the new pod is the slot's member.
 func joined(e evidence) verdict {
-	if why := notJoined(e.slot, e.v.reading); why != "" {
+	if why := e.v.notJoined(e.slot, e.v.reading); why != "" {
 		return verdict{wait, why}
 	}
 	return verdict{result: pass}
@@ -183,8 +183,8 @@ func (e evidence) unsettled(r *lag.Reading) string {
 	if r.Err != "" {
 		return r.Err
 	}
-	if !e.slot.joined(r) {
-		return notJoined(e.slot, r)
+	if !e.v.joined(e.slot, r) {
+		return e.v.notJoined(e.slot, r)
 	}
 	return unsettledBut(e.v, e.state, r, func(s slot) bool { return leftAside(e.state, s) })
 }
@@ -221,7 +221,7 @@ func baselineOf(v seen, state v1alpha1.GroupState) v1alpha1.Baseline {
 	var b v1alpha1.Baseline
 	read := v.Window.Since(v.Now.Add(-2 * judgeFor)).Tail(func(r *lag.Reading) bool { return r.Err == "" })
 	for _, s := range v.inSize(state) {
-		kept := v1alpha1.BaselineSlot{Ordinal: s.ordinal, Broken: !s.holder.consuming() || !s.joined(v.reading)}
+		kept := v1alpha1.BaselineSlot{Ordinal: s.ordinal, Broken: !s.holder.consuming() || !v.joined(s, v.reading)}
 		if s.holder != nil {
 			b.Restarts = max(b.Restarts, s.holder.Restarts)
 		}

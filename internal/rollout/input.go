@@ -33,6 +33,7 @@ type Group struct {
 	SettledFor     time.Duration
 	Deadline       time.Duration
 	Heartbeat      time.Duration
+	Session        time.Duration // after which an absent member is dropped
 	PauseOnFailure bool
 	Paused         bool
 	DeletedAt      time.Time // zero: the object is not being deleted

@@ -26,8 +26,10 @@ func mend(v seen, state *v1alpha1.GroupState) {
 		switch {
 		case s.lost():
 			kept := slotState(state, s.ordinal)
-			if kept.LostSince == nil || v.Now.Sub(kept.LostSince.Time) > lostRetry {
-				kept.LostSince, kept.MemberBefore = micro(v.Now), memberBefore(v, s)
+			member := memberBefore(v, s)
+			learned := kept.MemberBefore == v1alpha1.UnknownMember && member != v1alpha1.UnknownMember
+			if kept.LostSince == nil || learned || v.Now.Sub(kept.LostSince.Time) > lostRetry {
+				kept.LostSince, kept.MemberBefore = micro(v.Now), member
 			} else if stayedAway(v, s) {
 				kept.Holder, kept.Pod, kept.LostSince = "", "", nil
 			}

@@ -114,7 +114,7 @@ func (o *simOperator) input() Input {
 		Desired: obj.spec.Desired,
 		Group: Group{
 			Prefix: simPrefix, Revision: obj.spec.Revision, Budget: obj.spec.Budget,
-			SettledFor: 5 * time.Second, Deadline: 3 * time.Minute, Heartbeat: simHeartbeat,
+			SettledFor: 5 * time.Second, Deadline: 3 * time.Minute, Heartbeat: simHeartbeat, Session: simSession,
 			Paused: obj.spec.Paused, DeletedAt: obj.spec.DeletedAt,
 		},
 	}

@@ -83,7 +83,7 @@ func handovers(v seen, state v1alpha1.GroupState, proposals []proposal) []Action
 	missing := unavailable(v, state)
 	var actions []Action
 	for _, p := range ready {
-		out := missing[p.slot.ordinal]
+		out := missing[p.slot.ordinal] && !v.mayHaveJoined(p.slot)
 		if !out && (unsteady || len(missing) >= v.Group.Budget) {
 			continue
 		}
@@ -135,7 +135,7 @@ func unavailable(v seen, state v1alpha1.GroupState) map[int32]bool {
 	missing := map[int32]bool{}
 	for _, s := range v.inSize(state) {
 		bad := failedGate(state, s.ordinal) && s.state.Revision == state.Rollout.To
-		if bad || !s.holder.consuming() || v.reading != nil && !s.joined(v.reading) {
+		if bad || !s.holder.consuming() || v.reading != nil && !v.joined(s, v.reading) {
 			missing[s.ordinal] = true
 		}
 	}

@@ -15,7 +15,7 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 		if s.holder.active() {
 			r.Active++
 		}
-		if s.holder.consuming() && (v.reading == nil || s.joined(v.reading)) {
+		if s.holder.consuming() && (v.reading == nil || v.joined(s, v.reading)) {
 			r.Consuming++
 			if s.holder.Ready {
 				r.Ready++

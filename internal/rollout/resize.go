@@ -161,7 +161,7 @@ func unsettledBut(v seen, state v1alpha1.GroupState, r *lag.Reading, aside func(
 		if !s.holder.active() || aside(s) {
 			continue
 		}
-		if why := notJoined(s, r); why != "" {
+		if why := v.notJoined(s, r); why != "" {
 			return why
 		}
 	}
@@ -183,13 +183,16 @@ func groupUnsettled(r *lag.Reading, owned bool) string {
 }
 
 // notJoined is why a slot's holder does not count as a member; "" if it does.
-func notJoined(s slot, r *lag.Reading) string {
+func (v seen) notJoined(s slot, r *lag.Reading) string {
 	m, listed := r.Member(s.id)
 	switch {
 	case !r.At.After(s.state.Since.Time):
 		return fmt.Sprintf("the group was not read since slot %d (%s) was activated", s.ordinal, s.id)
 	case !listed:
 		return fmt.Sprintf("slot %d (%s) is not a member of the group", s.ordinal, s.id)
+	case s.state.MemberBefore == v1alpha1.UnknownMember && !v.joined(s, r):
+		return fmt.Sprintf("slot %d (%s) may not have joined: it is not known which member the pod before was, whose session may last until %s",
+			s.ordinal, s.id, s.state.Since.Add(v.Group.Session).UTC().Format(time.TimeOnly))
 	case m.MemberID == s.state.MemberBefore:
 		return fmt.Sprintf("slot %d (%s) has not joined: the group still has the member of the pod before", s.ordinal, s.id)
 	}
