@@ -141,15 +141,16 @@ func enoughAvailable(in Input, d Decision) string {
 	if in.State.Size == nil || !in.Group.DeletedAt.IsZero() {
 		return ""
 	}
+	available := func(ordinal int32) bool { return availableIn(in, ordinal) && !failedIn(d.State, ordinal) }
 	stopped := map[int32]bool{}
 	for _, act := range d.Actions {
-		if act.Kind == DeletePod && act.UID == holderIn(in.State, act.Ordinal) && availableIn(in, act.Ordinal) {
+		if act.Kind == DeletePod && act.UID == holderIn(in.State, act.Ordinal) && available(act.Ordinal) {
 			stopped[act.Ordinal] = true
 		}
 	}
 	missing, stops := 0, 0
 	for ordinal := range min(*in.State.Size, *d.State.Size) {
-		if !availableIn(in, ordinal) {
+		if !available(ordinal) {
 			missing++
 		} else if stopped[ordinal] {
 			stops++
@@ -193,9 +194,6 @@ func consumingIn(in Input, uid types.UID) bool {
 // availableIn: the slot's holder runs, and is a member if that is known.
 func availableIn(in Input, ordinal int32) bool {
 	if !consumingIn(in, holderIn(in.State, ordinal)) {
-		return false
-	}
-	if failedIn(in.State, ordinal) {
 		return false
 	}
 	r := freshReading(in)
