@@ -132,3 +132,29 @@ func TestReady(t *testing.T) {
 		})
 	}
 }
+
+// TestRestOf: what only counts on is not written every two seconds, unless people
+// watch.
+func TestRestOf(t *testing.T) {
+	status := func(message string, ready int32) v1alpha1.ConsumerGroupStatus {
+		return v1alpha1.ConsumerGroupStatus{
+			Message: message, ReadyReplicas: ready,
+			Conditions: []metav1.Condition{{Type: v1alpha1.ConditionSettled, Message: message}},
+		}
+	}
+	old := status("kafka-1:9092 does not answer for 17 s", 3)
+	for name, c := range map[string]struct {
+		next  v1alpha1.ConsumerGroupStatus
+		hurry bool
+		want  time.Duration
+	}{
+		"a number that counts":               {status("kafka-2:9092 does not answer for 19 s", 3), false, lagEvery},
+		"a number that counts, in a release": {status("kafka-2:9092 does not answer for 19 s", 3), true, textEvery},
+		"other words":                        {status("kafka-1:9092 refuses the credentials", 3), false, textEvery},
+		"more than a text":                   {status("kafka-1:9092 does not answer for 17 s", 2), false, 0},
+	} {
+		if got := restOf(old, c.next, c.hurry); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
