@@ -139,10 +139,15 @@ func (r *ConsumerGroupReconciler) build(ctx context.Context, s seen, p plan, a r
 	if err != nil {
 		return nil, fmt.Errorf("revision %s: %w", a.Revision, err)
 	}
+	return r.pod(s, template, data.Consumer.Container, a)
+}
+
+// pod is the one that an action asks for. The dry run of a template tries the same.
+func (r *ConsumerGroupReconciler) pod(s seen, template *corev1.PodTemplateSpec, consumer string, a rollout.Action) (*corev1.Pod, error) {
 	return pods.Build(pods.Input{
 		Group:            s.group,
 		Template:         template,
-		Consumer:         data.Consumer.Container,
+		Consumer:         consumer,
 		Revision:         a.Revision,
 		Ordinal:          a.Ordinal,
 		InstanceID:       membership.InstanceID(s.prefix, a.Ordinal),

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -62,6 +61,7 @@ type EndpointOptions struct {
 // Endpoint is the activation endpoint. It listens while this operator leads.
 type Endpoint struct {
 	options   EndpointOptions
+	host      string // of options.Address
 	client    client.Client
 	authority *activation.Authority
 	server    *activation.Server
@@ -76,7 +76,8 @@ type Endpoint struct {
 // NewEndpoint makes the endpoint, with the authority that is kept in the
 // operator's namespace, or a new one.
 func NewEndpoint(ctx context.Context, c client.Client, reader client.Reader, witness *Witness, options EndpointOptions) (*Endpoint, error) {
-	if _, _, err := net.SplitHostPort(options.Address); err != nil {
+	host, _, err := net.SplitHostPort(options.Address)
+	if err != nil {
 		return nil, fmt.Errorf("the address of the activation endpoint is %q: it must be host:port: %w", options.Address, err)
 	}
 	if options.Namespace == "" {
@@ -86,7 +87,7 @@ func NewEndpoint(ctx context.Context, c client.Client, reader client.Reader, wit
 	if err != nil {
 		return nil, err
 	}
-	e := &Endpoint{options: options, client: c, authority: authority, heard: make(chan event.GenericEvent, endpointBacklog)}
+	e := &Endpoint{options: options, host: host, client: c, authority: authority, heard: make(chan event.GenericEvent, endpointBacklog)}
 	e.server = &activation.Server{
 		Review: func(ctx context.Context, token string) (activation.Pod, error) { return review(ctx, c, token) },
 		Asked:  e.wake,
@@ -197,15 +198,11 @@ func (e *Endpoint) waits(uid types.UID) bool { return e != nil && e.server.Waits
 
 // Start serves until the end. A manager calls it when this operator leads.
 func (e *Endpoint) Start(ctx context.Context) error {
-	host, _, err := net.SplitHostPort(e.options.Address)
-	if err != nil {
-		return fmt.Errorf("the address of the activation endpoint: %w", err)
-	}
 	listener, err := net.Listen("tcp", e.options.Listen)
 	if err != nil {
 		return fmt.Errorf("listening for the activation endpoint: %w", err)
 	}
-	if err := e.publish(ctx, listener.Addr()); err != nil {
+	if err := e.publish(ctx, listener.Addr().(*net.TCPAddr).Port); err != nil {
 		// Pods are activated by their annotation all the same.
 		logf.FromContext(ctx).Error(err, "The activation endpoint cannot be reached by pods")
 	}
@@ -219,7 +216,7 @@ func (e *Endpoint) Start(ctx context.Context) error {
 			_ = server.Close()
 		}
 	}()
-	err = server.Serve(tls.NewListener(listener, e.authority.ServerConfig(host, time.Now)))
+	err = server.Serve(tls.NewListener(listener, e.authority.ServerConfig(e.host, time.Now)))
 	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving the activation endpoint: %w", err)
 	}
@@ -227,17 +224,9 @@ func (e *Endpoint) Start(ctx context.Context) error {
 }
 
 // publish puts this operator behind the Service.
-func (e *Endpoint) publish(ctx context.Context, listens net.Addr) error {
+func (e *Endpoint) publish(ctx context.Context, port int) error {
 	if e.options.PodIP == "" {
 		return nil
-	}
-	_, text, err := net.SplitHostPort(listens.String())
-	if err != nil {
-		return fmt.Errorf("reading the port of the activation endpoint: %w", err)
-	}
-	port, err := strconv.ParseInt(text, 10, 32)
-	if err != nil {
-		return fmt.Errorf("reading the port of the activation endpoint: %w", err)
 	}
 	family := discoveryv1.AddressTypeIPv4
 	if ip := net.ParseIP(e.options.PodIP); ip != nil && ip.To4() == nil {

@@ -97,14 +97,14 @@ func withFailure(status v1alpha1.ConsumerGroupStatus, s seen, err error) v1alpha
 // publish writes a status of which only the report may have changed, if there is
 // any news.
 func (r *ConsumerGroupReconciler) publish(ctx context.Context, s seen, p plan, status v1alpha1.ConsumerGroupStatus) error {
-	old := s.group.Status.DeepCopy()
+	old := s.group.Status
 	if len(s.window) == 0 && len(old.Conditions) > 0 {
 		return nil // nothing was read since the operator began: what was told before stands
 	}
-	if equality.Semantic.DeepEqual(*old, status) {
+	if equality.Semantic.DeepEqual(old, status) {
 		return nil
 	}
-	if s.now.Sub(s.recalls.reportedAt) < restOf(*old, status, p.Report.Hurry) {
+	if s.now.Sub(s.recalls.reportedAt) < restOf(old, status, p.Report.Hurry) {
 		return nil
 	}
 	if err := r.write(ctx, s, status); err != nil {

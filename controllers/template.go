@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
-	"github.com/kohort-dev/kohort/internal/membership"
 	"github.com/kohort-dev/kohort/internal/pods"
+	"github.com/kohort-dev/kohort/internal/rollout"
 )
 
 // refusalFor is how long a refusal of the API server is taken for granted: the
@@ -75,11 +75,7 @@ func (r *ConsumerGroupReconciler) tryTemplate(ctx context.Context, s seen) (refu
 		// operator that has started in the middle of it.
 		return "", nil
 	}
-	pod, err := pods.Build(pods.Input{
-		Group: s.group, Template: template, Consumer: s.group.Spec.Consumer.Container, Revision: s.revision,
-		InstanceID: membership.InstanceID(s.prefix, 0), Suffix: "check",
-		LauncherImage: r.LauncherImage, BootstrapServers: s.cluster.Spec.BootstrapServers,
-	})
+	pod, err := r.pod(s, template, s.group.Spec.Consumer.Container, rollout.Action{Revision: s.revision, Suffix: "check"})
 	if err != nil {
 		return err.Error(), nil
 	}

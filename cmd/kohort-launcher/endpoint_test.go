@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"log"
@@ -12,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -56,37 +56,53 @@ func startOperator(t *testing.T) operator {
 		t.Fatal(err)
 	}
 	o.env = map[string]string{
-		"KOHORT_POD_UID": "uid-1", "KOHORT_PODINFO": filepath.Join(t.TempDir(), "none"), "KOHORT_GATE_PORT": freePort(t),
+		"KOHORT_POD_UID": "uid-1", "KOHORT_PODINFO": filepath.Join(t.TempDir(), "none"), "KOHORT_GATE_PORT": strconv.Itoa(freePort(t)),
 		"KOHORT_ENDPOINT": "https://" + listener.Addr().String(), "KOHORT_ENDPOINT_CA": string(authority.Certificate()), "KOHORT_TOKEN": token,
 	}
 	return o
 }
 
-func freePort(t *testing.T) string {
+func freePort(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
+	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// runGate runs the gate with an operator's environment until it is told to end;
-// it gives what was logged.
-func (o operator) runGate(t *testing.T) (activated <-chan struct{}, end func() string) {
+// record is a log that can be read while it is written.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
+// runGate runs the gate with an operator's environment until it is told to end.
+func (o operator) runGate(t *testing.T) (activated <-chan struct{}, log *record, end func()) {
 	t.Helper()
-	var log bytes.Buffer
-	config, err := parseGateConfig(func(name string) string { return o.env[name] }, logTo(&log))
+	log = &record{}
+	config, err := parseGateConfig(func(name string) string { return o.env[name] }, logTo(log))
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGate(config, logTo(&log))
+	g := newGate(config, logTo(log))
 	terminated, done := make(chan os.Signal, 1), make(chan error, 1)
 	go func() { done <- g.run(terminated) }()
 	go probe(t, config.port)
-	return g.activated, func() string {
+	return g.activated, log, func() {
 		terminated <- syscall.SIGTERM
 		select {
 		case err := <-done:
@@ -96,7 +112,6 @@ func (o operator) runGate(t *testing.T) (activated <-chan struct{}, end func() s
 		case <-time.After(patience):
 			t.Fatal("the gate did not end")
 		}
-		return log.String()
 	}
 }
 
@@ -128,14 +143,14 @@ func await[T any](t *testing.T, what string, c <-chan T) T {
 
 func TestOperatorActivatesAndIsTold(t *testing.T) {
 	o := startOperator(t)
-	activated, end := o.runGate(t)
+	activated, log, end := o.runGate(t)
 	if token := await(t, "the question", o.asked); token != "the-token" {
 		t.Errorf("it asks with the token %q", token)
 	}
 	o.Activate("uid-1")
 	await(t, "the activation", activated)
-	log := end()
-	if !strings.Contains(log, "by=operator") {
+	end()
+	if !strings.Contains(log.String(), "by=operator") {
 		t.Error("it was activated otherwise:\n", log)
 	}
 	if pod := await(t, "the word of the end", o.ended); pod.UID != "uid-1" {
@@ -145,7 +160,7 @@ func TestOperatorActivatesAndIsTold(t *testing.T) {
 
 func TestNoWordOfAConsumerThatNeverWas(t *testing.T) {
 	o := startOperator(t)
-	_, end := o.runGate(t)
+	_, _, end := o.runGate(t)
 	await(t, "the question", o.asked)
 	end()
 	if len(o.ended) != 0 {
@@ -155,7 +170,9 @@ func TestNoWordOfAConsumerThatNeverWas(t *testing.T) {
 
 func TestWithoutTheOperatorTheAnnotationActivates(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, env map[string]string){
-		"nobody listens": func(t *testing.T, env map[string]string) { env["KOHORT_ENDPOINT"] = "https://127.0.0.1:" + freePort(t) },
+		"nobody listens": func(t *testing.T, env map[string]string) {
+			env["KOHORT_ENDPOINT"] = "https://127.0.0.1:" + strconv.Itoa(freePort(t))
+		},
 		"another's certificate": func(t *testing.T, env map[string]string) {
 			env["KOHORT_ENDPOINT_CA"] = startOperator(t).env["KOHORT_ENDPOINT_CA"]
 		},
@@ -171,17 +188,22 @@ func TestWithoutTheOperatorTheAnnotationActivates(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "annotations")
 			o.env["KOHORT_PODINFO"] = file
 			spoil(t, o.env)
-			activated, end := o.runGate(t)
-			time.Sleep(3 * firstRetry) // it fails more than once meanwhile
+			activated, log, end := o.runGate(t)
+			for began := time.Now(); !strings.Contains(log.String(), "Failed to ask"); time.Sleep(pollInterval) {
+				if time.Since(began) > patience {
+					t.Fatal("it does not complain")
+				}
+			}
+			time.Sleep(4 * firstRetry) // it fails again meanwhile, and says nothing
 			if err := os.WriteFile(file, []byte(podinfo("uid-1")), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			await(t, "the activation", activated)
-			log := end()
-			if n := strings.Count(log, "Failed to ask"); n != 1 {
+			end()
+			if n := strings.Count(log.String(), "Failed to ask"); n != 1 {
 				t.Errorf("it complains %d times:\n%s", n, log)
 			}
-			if !strings.Contains(log, "Failed to tell") || len(o.ended) != 0 {
+			if !strings.Contains(log.String(), "Failed to tell") || len(o.ended) != 0 {
 				t.Errorf("nobody can have been told of the end:\n%s", log)
 			}
 		})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -112,14 +111,7 @@ func TestOnlyTheProbesPathExists(t *testing.T) {
 }
 
 func TestGateEndsWhenAskedTo(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	port := freePort(t)
 	file := filepath.Join(t.TempDir(), "annotations")
 	if err := os.WriteFile(file, []byte(podinfo("uid-1")), 0o600); err != nil {
 		t.Fatal(err)

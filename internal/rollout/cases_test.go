@@ -23,9 +23,7 @@ func TestAnotherReleaseInTheMiddleOfAHandover(t *testing.T) {
 		t.Fatal("there is no handover")
 	}
 	s.apply("r2-unjoined")
-	if stable, how := s.ends(10 * time.Minute); stable != "r0-good" || how != v1alpha1.RolloutRolledBack {
-		t.Errorf("stable is %s, the rollout %s", stable, how)
-	}
+	s.endsOn("r0-good", v1alpha1.RolloutRolledBack)
 }
 
 // A slot that failed the gate goes back although another one is missing.
@@ -51,9 +49,7 @@ func TestRollbackEndsTheRebalance(t *testing.T) {
 			r.State = lag.StatePreparingRebalance
 		}
 	}
-	if stable, how := s.ends(10 * time.Minute); stable != "r0-good" || how != v1alpha1.RolloutRolledBack {
-		t.Errorf("stable is %s, the rollout %s", stable, how)
-	}
+	s.endsOn("r0-good", v1alpha1.RolloutRolledBack)
 }
 
 // What still keeps a rollback is named.
@@ -86,9 +82,7 @@ func TestSlotThatGetsWorseLater(t *testing.T) {
 		return false
 	}
 	s.apply("r1-good")
-	if stable, how := s.ends(10 * time.Minute); stable != "r0-good" || how != v1alpha1.RolloutRolledBack {
-		t.Errorf("stable is %s, the rollout %s", stable, how)
-	}
+	s.endsOn("r0-good", v1alpha1.RolloutRolledBack)
 	if r := s.state().Rollout; !strings.Contains(r.Failure, "slot 0") {
 		t.Errorf("it failed since %s", r.Failure)
 	}
@@ -102,9 +96,7 @@ func TestTakenBackAndAppliedAgain(t *testing.T) {
 	s.apply("r0-good")
 	s.goOn(time.Second)
 	s.apply("r1-good")
-	if stable, how := s.ends(5 * time.Minute); stable != "r1-good" {
-		t.Errorf("stable is %s, the rollout %s: %s", stable, how, s.told)
-	}
+	s.endsOn("r1-good", "")
 }
 
 // A release is replaced by another, and then applied again while it still holds a
@@ -117,9 +109,7 @@ func TestBackToAnEarlierRelease(t *testing.T) {
 	s.apply("r2-good")
 	s.goOn(time.Second)
 	s.apply("r1-good")
-	if stable, how := s.ends(5 * time.Minute); stable != "r1-good" {
-		t.Errorf("stable is %s, the rollout %s: %s", stable, how, s.told)
-	}
+	s.endsOn("r1-good", "")
 }
 
 // The time without an operator does not count against a release.
@@ -131,9 +121,7 @@ func TestOperatorWasAway(t *testing.T) {
 		s.w.step()
 	}
 	s.o = newOperator(s.w)
-	if stable, how := s.ends(10 * time.Minute); stable != "r1-good" {
-		t.Errorf("stable is %s, the rollout %s: %s", stable, how, s.told)
-	}
+	s.endsOn("r1-good", "")
 }
 
 // The operator is restarted while a holder ends, and reads the group again when the
@@ -161,9 +149,7 @@ func TestMemberOfThePodBeforeIsNotKnown(t *testing.T) {
 		}
 		return false
 	})
-	if stable, how := s.ends(10 * time.Minute); stable != "r0-good" || how != v1alpha1.RolloutRolledBack {
-		t.Errorf("stable is %s, the rollout %s", stable, how)
-	}
+	s.endsOn("r0-good", v1alpha1.RolloutRolledBack)
 }
 
 // oneSlot is the input of a group with one slot, held by nobody.
@@ -230,7 +216,7 @@ func TestReports(t *testing.T) {
 		t.Errorf("%q, want %q", s.last.Report.Message, want)
 	}
 	s.apply("r1-stalled")
-	s.ends(5 * time.Minute)
+	s.endsOn("r0-good", v1alpha1.RolloutRolledBack)
 	s.pass()
 	if r := s.last.Report; r.Hurry || r.Phase != v1alpha1.PhaseDegraded {
 		t.Errorf("after a rollback: phase %s, and read often: %v", r.Phase, r.Hurry)

@@ -93,11 +93,11 @@ func handovers(v seen, state v1alpha1.GroupState, proposals []proposal) []Action
 	return actions
 }
 
-// failedGate: the slot is the one, or one of those, for which a rollout is undone.
-func failedGate(state v1alpha1.GroupState, ordinal int32) bool {
+// failedGate: the slot runs what a rollout is undone for, and has not passed.
+func failedGate(state v1alpha1.GroupState, s slot) bool {
 	r := state.Rollout
-	return r != nil && r.Stage == v1alpha1.RolloutRollingBack && r.Failure != "" &&
-		slices.Contains(r.Begun, ordinal) && !slices.Contains(r.Passed, ordinal)
+	return r != nil && r.Stage == v1alpha1.RolloutRollingBack && r.Failure != "" && s.state.Revision == r.To &&
+		slices.Contains(r.Begun, s.ordinal) && !slices.Contains(r.Passed, s.ordinal)
 }
 
 // heldBack is what a slot that runs another revision than the stable one waits for
@@ -134,8 +134,7 @@ func rebalancing(r *lag.Reading) bool {
 func unavailable(v seen, state v1alpha1.GroupState) map[int32]bool {
 	missing := map[int32]bool{}
 	for _, s := range v.inSize(state) {
-		bad := failedGate(state, s.ordinal) && s.state.Revision == state.Rollout.To
-		if bad || !s.holder.consuming() || v.reading != nil && !v.joined(s, v.reading) {
+		if failedGate(state, s) || !s.holder.consuming() || v.reading != nil && !v.joined(s, v.reading) {
 			missing[s.ordinal] = true
 		}
 	}

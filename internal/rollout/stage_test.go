@@ -77,20 +77,25 @@ func (s *stage) apply(revision string) {
 
 func (s *stage) state() v1alpha1.GroupState { return s.w.object.state }
 
-// ends waits until no rollout is under way, and says how it went.
-func (s *stage) ends(lasts time.Duration) (stable string, how v1alpha1.RolloutStage) {
+// endsOn waits until no rollout is under way: then a revision is stable, and the
+// rollout is forgotten ("") or stands as it does.
+func (s *stage) endsOn(stable string, how v1alpha1.RolloutStage) {
 	s.t.Helper()
+	var stage v1alpha1.RolloutStage
 	done := func() bool {
-		r := s.state().Rollout
-		return r == nil && s.state().Stable == s.w.object.spec.Revision || r != nil && r.Stage == v1alpha1.RolloutRolledBack
+		stage = ""
+		if r := s.state().Rollout; r != nil {
+			stage = r.Stage
+			return stage == v1alpha1.RolloutRolledBack
+		}
+		return s.state().Stable == s.w.object.spec.Revision
 	}
-	if !s.until(lasts, done) {
+	if !s.until(10*time.Minute, done) {
 		s.t.Fatalf("it does not end: %s\n%s", s.told, summary(s.state()))
 	}
-	if r := s.state().Rollout; r != nil {
-		how = r.Stage
+	if s.state().Stable != stable || stage != how {
+		s.t.Errorf("stable is %s, the rollout %q: %s", s.state().Stable, stage, s.told)
 	}
-	return s.state().Stable, how
 }
 
 // holder of a slot; nil if there is none.

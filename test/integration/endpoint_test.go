@@ -22,6 +22,7 @@ import (
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/controllers"
 	"github.com/kohort-dev/kohort/internal/activation"
+	"github.com/kohort-dev/kohort/test/testbed"
 )
 
 // launcher is what the gate of a pod does with the operator's endpoint, if the pod
@@ -114,23 +115,13 @@ func (w *world) token(pod *corev1.Pod, audience string) string {
 	return request.Status.Token
 }
 
-// freeAddress is a loopback address on which nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // Pods are activated by the answer to their request, before their annotation; a
 // release goes through on the word of their launchers alone, while the kubelet says
 // nothing of any end; nobody else is answered.
 func TestEndpoint(t *testing.T) {
 	w := newWorld(t)
-	address := freeAddress(t)
+	address, err := testbed.FreeAddress()
+	w.must(err)
 	_, port, _ := net.SplitHostPort(address)
 	w.startManager(w.serviceAccount(), controllers.EndpointOptions{
 		Address: address, Listen: net.JoinHostPort("", port), Namespace: w.namespace, PodIP: "10.1.2.3",

@@ -1,7 +1,6 @@
 package broker_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -141,10 +140,4 @@ func eventually(t *testing.T, condition func() (missing string)) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// tail is the end of a text.
-func tail(text []byte) []byte {
-	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	return bytes.Join(lines[max(0, len(lines)-20):], []byte("\n"))
 }

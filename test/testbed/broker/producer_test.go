@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kohort-dev/kohort/test/testbed/process"
 )
 
 func TestBurstBySignal(t *testing.T) {
@@ -36,7 +38,7 @@ func TestBurstBySignal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `"` + topic + `":{"written":36,"failed":0}`; !strings.Contains(string(tail(text)), want) {
-		t.Errorf("its last words lack %s:\n%s", want, tail(text))
+	if want := `"` + topic + `":{"written":36,"failed":0}`; !strings.Contains(process.LastLines(string(text), 20), want) {
+		t.Errorf("its last words lack %s:\n%s", want, process.LastLines(string(text), 20))
 	}
 }

@@ -54,7 +54,7 @@ func start(t *testing.T, program string, env map[string]string) sample {
 		s.Kill()
 		s.Wait()
 		if text, err := os.ReadFile(s.stderr); t.Failed() && err == nil {
-			t.Logf("%s %s said:\n%s", program, env["KAFKA_GROUP_INSTANCE_ID"], tail(text))
+			t.Logf("%s %s said:\n%s", program, env["KAFKA_GROUP_INSTANCE_ID"], process.LastLines(string(text), 20))
 		}
 	})
 	return s
