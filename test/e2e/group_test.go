@@ -37,6 +37,8 @@ type group struct {
 	// twice is how many records may be processed twice: what a killed consumer had
 	// not committed.
 	twice int
+	// mayRestart is the operator's pod that the case makes end by itself.
+	mayRestart string
 	// contested is how many may be consumed by two pods at once: only after a lost
 	// node.
 	contested int
@@ -60,7 +62,7 @@ func create(ctx SpecContext, replicas int32, how ...func(*v1alpha1.ConsumerGroup
 	g.produce(ctx, world.Producer{Name: "producer", Rate: rate})
 	Expect(stage.Client.Create(ctx, &v1alpha1.KafkaCluster{
 		ObjectMeta: metav1.ObjectMeta{Name: "kafka", Namespace: g.namespace},
-		Spec:       v1alpha1.KafkaClusterSpec{BootstrapServers: kafka.Bootstrap(stage.Brokers)},
+		Spec:       v1alpha1.KafkaClusterSpec{BootstrapServers: kafka.Bootstrap(stage.Brokers, kafka.Plaintext)},
 	})).To(Succeed())
 	cg := &v1alpha1.ConsumerGroup{
 		ObjectMeta: metav1.ObjectMeta{Name: groupName, Namespace: g.namespace},
@@ -97,7 +99,7 @@ func (g *group) consumer(c world.Consumer) runtime.RawExtension {
 func (g *group) produce(ctx SpecContext, p world.Producer) {
 	GinkgoHelper()
 	p.Namespace, p.Topic, p.Partitions = g.namespace, g.namespace, partitions
-	p.Bootstrap = strings.Join(kafka.Bootstrap(stage.Brokers), ",")
+	p.Bootstrap = strings.Join(kafka.Bootstrap(stage.Brokers, kafka.Plaintext), ",")
 	Expect(stage.Client.Create(ctx, p.Pod())).To(Succeed())
 	g.producers = append(g.producers, p.Name)
 	Eventually(func(g Gomega) {

@@ -42,6 +42,9 @@ func Install(ctx context.Context, c *cluster.Cluster, options Options) error {
 	if err := c.Apply(ctx, text.String()); err != nil {
 		return fmt.Errorf("install Kafka: %w", err)
 	}
+	if err := certify(ctx, c, options.Brokers); err != nil {
+		return err
+	}
 	return Ready(ctx, c)
 }
 
@@ -56,18 +59,41 @@ func Ready(ctx context.Context, c *cluster.Cluster) error {
 func voters(brokers int) string {
 	all := make([]string, brokers)
 	for i := range all {
-		all[i] = fmt.Sprintf("%d@kafka-%d.kafka.%s.svc:9093", i, i, Namespace)
+		all[i] = fmt.Sprintf("%d@%s:9093", i, host(i))
 	}
 	return strings.Join(all, ",")
 }
 
-// Bootstrap is where clients in the cluster find the brokers.
-func Bootstrap(brokers int) []string {
+// Listener is one of the brokers' for clients, by its port.
+type Listener int
+
+// The listeners.
+const (
+	Plaintext Listener = 9092
+	SCRAM     Listener = 9094 // TLS, and SASL with SCRAM-SHA-512
+	Mutual    Listener = 9095 // TLS with certificates on both sides
+)
+
+// Bootstrap is where clients in the cluster find a listener.
+func Bootstrap(brokers int, listener Listener) []string {
 	all := make([]string, brokers)
 	for i := range all {
-		all[i] = fmt.Sprintf("kafka-%d.kafka.%s.svc:9092", i, Namespace)
+		all[i] = fmt.Sprintf("%s:%d", host(i), listener)
 	}
 	return all
+}
+
+func host(broker int) string { return fmt.Sprintf("kafka-%d.kafka.%s.svc", broker, Namespace) }
+
+// SetPassword makes a SCRAM user, or gives it another password.
+func SetPassword(ctx context.Context, c *cluster.Cluster, user, password string) error {
+	_, err := c.Kubectl(ctx, "-n", Namespace, "exec", "kafka-0", "--", "/opt/kafka/bin/kafka-configs.sh",
+		"--bootstrap-server", "localhost:9092", "--alter", "--entity-type", "users", "--entity-name", user,
+		"--add-config", "SCRAM-SHA-512=[password="+password+"]")
+	if err != nil {
+		return fmt.Errorf("set the password of SCRAM user %s: %w", user, err)
+	}
+	return nil
 }
 
 // Rebalances counts, in the logs of brokers (paths), what the coordinator logs

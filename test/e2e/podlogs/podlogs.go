@@ -55,6 +55,10 @@ func (k *Keeper) Pattern(prefix, container string) string {
 	return filepath.Join(k.dir, prefix+"*_"+container+".log")
 }
 
+func (k *Keeper) path(pod, container string) string {
+	return filepath.Join(k.dir, pod+"_"+container+".log")
+}
+
 // Stop ends following, and says what could not be kept.
 func (k *Keeper) Stop() error {
 	k.stop()
@@ -112,7 +116,7 @@ type log struct {
 }
 
 func (l *log) keep(ctx context.Context) (err error) {
-	l.file, err = os.OpenFile(filepath.Join(l.keeper.dir, l.pod.Name+"_"+l.container+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	l.file, err = os.OpenFile(l.keeper.path(l.pod.Name, l.container), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
