@@ -22,9 +22,9 @@ const kafkaVersion = "4.4.0"
 //go:embed pom.xml
 var pom []byte
 
-// fetchJars has Maven fetch the broker's jars into the user's cache folder, once,
+// Jars has Maven fetch the broker's jars into the user's cache folder, once,
 // and returns their folder.
-func fetchJars(ctx context.Context, progress io.Writer) (jars string, err error) {
+func Jars(ctx context.Context, progress io.Writer) (jars string, err error) {
 	sum := sha256.Sum256(pom)
 	dir, unlock, err := cache.Lock(ctx, "kafka-"+kafkaVersion+"-"+hex.EncodeToString(sum[:])[:12], progress)
 	if err != nil {

@@ -39,7 +39,7 @@ type kafka struct {
 }
 
 func startKafka(ctx context.Context, options Options) (*kafka, error) {
-	jars, err := fetchJars(ctx, options.Progress)
+	jars, err := Jars(ctx, options.Progress)
 	if err != nil {
 		return nil, err
 	}
