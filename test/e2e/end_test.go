@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -70,6 +71,19 @@ func (g *group) delete(ctx SpecContext) {
 		e.Expect(stage.Client.List(ctx, &revisions, ctrlclient.InNamespace(g.namespace))).To(Succeed())
 		e.Expect(revisions.Items).To(BeEmpty(), "revisions")
 	}).WithContext(ctx).Should(Succeed())
+	Eventually(func() ([]string, error) { return g.members(ctx) }).WithContext(ctx).Should(BeEmpty(), "members of the group")
+}
+
+// members of the group, as the broker knows them.
+func (g *group) members(ctx SpecContext) (ids []string, err error) {
+	described, err := stage.Kafka.DescribeGroups(ctx, g.namespace)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range described[g.namespace].Members {
+		ids = append(ids, ptr.Deref(m.InstanceID, m.MemberID))
+	}
+	return ids, described.Error()
 }
 
 // operatorIsCalm looks whether an operator restarted by itself, or complained of
@@ -93,8 +107,10 @@ func (g *group) operatorIsCalm(ctx SpecContext) {
 
 // explained are errors that a healthy operator logs, and why.
 var explained = []*regexp.Regexp{
-	// The lease of an operator that is told to end, or that cannot reach the API.
-	regexp.MustCompile(`leader election lost|Failed to update lock|error retrieving resource lock`),
+	// The lease of an operator that is told to end, or an API server that is slow.
+	regexp.MustCompile(`"logger":"leaderelection"|leader election lost`),
+	// An event about a case whose namespace has gone meanwhile, or is about to.
+	regexp.MustCompile(`Server rejected event.*(not found|being terminated)`),
 }
 
 // complaints are the lines of the operators' logs with the level error, from the

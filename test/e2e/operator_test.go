@@ -70,7 +70,11 @@ var _ = Describe("The operator", Serial, func() {
 		})
 		DeferCleanup(func(ctx SpecContext) { Expect(stage.ScaleOperator(ctx, 2)).To(Succeed()) })
 		Expect(stage.ScaleOperator(ctx, 0)).To(Succeed())
-		killLeader(ctx)
+		operators, err := stage.Operators(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		for _, pod := range operators {
+			kill(ctx, pod.Name)
+		}
 		Eventually(func() ([]corev1.Pod, error) { return stage.Operators(ctx) }).WithContext(ctx).Should(BeEmpty())
 		processed := len(g.processed())
 		Consistently(func() error { return nil }).WithTimeout(10 * time.Second).Should(Succeed())
@@ -87,6 +91,11 @@ func killLeader(ctx SpecContext) {
 	GinkgoHelper()
 	leader, err := stage.Leader(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: world.OperatorNamespace, Name: leader}}
+	kill(ctx, leader)
+}
+
+func kill(ctx SpecContext, operator string) {
+	GinkgoHelper()
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: world.OperatorNamespace, Name: operator}}
 	Expect(ctrlclient.IgnoreNotFound(stage.Client.Delete(ctx, pod, ctrlclient.GracePeriodSeconds(0)))).To(Succeed())
 }

@@ -21,14 +21,14 @@ var _ = Describe("The operator's connection", Serial, func() {
 	It("follows a SCRAM password that is changed", func(ctx SpecContext) {
 		_, ca, err := kafka.ClientCertificate(ctx, stage.Cluster, "kohort")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(kafka.SetPassword(ctx, stage.Cluster, "kohort", "first")).To(Succeed())
+		Expect(stage.Kafka.SetPassword(ctx, "kohort", "first")).To(Succeed())
 		g := secured(ctx, kafka.SCRAM, map[string]map[string]string{
 			"ca": {"ca.crt": string(ca)}, "user": {"username": "kohort", "password": "first"},
 		}, v1alpha1.KafkaClusterSpec{
 			TLS:  &v1alpha1.KafkaTLS{CA: &v1alpha1.SecretKey{Name: "ca", Key: "ca.crt"}},
 			SASL: &v1alpha1.KafkaSASL{Mechanism: "SCRAM-SHA-512", Credentials: v1alpha1.SecretName{Name: "user"}},
 		})
-		Expect(kafka.SetPassword(ctx, stage.Cluster, "kohort", "second")).To(Succeed())
+		Expect(stage.Kafka.SetPassword(ctx, "kohort", "second")).To(Succeed())
 		g.secret(ctx, "user", map[string]string{"username": "kohort", "password": "second"})
 		g.survivesBrokers(ctx)
 	}, SpecTimeout(8*time.Minute))

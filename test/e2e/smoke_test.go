@@ -5,10 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/test/e2e/world"
@@ -27,13 +24,8 @@ var _ = Describe("A group", Label("smoke"), func() {
 		g := start(ctx, 3)
 		before, stable := g.rebalances(), g.get(ctx).Status.StableRevision
 		g.release(ctx, world.Consumer{Version: "v2", Behaviour: "stalled"})
-		g.until(ctx, "the release is rolled back", func(cg *v1alpha1.ConsumerGroup) bool {
-			r := cg.Status.State.Rollout
-			return r != nil && r.Stage == v1alpha1.RolloutRolledBack && cg.Status.ReadyReplicas == 3
-		})
-		cg := g.get(ctx)
-		Expect(cg.Status.StableRevision).To(Equal(stable))
-		Expect(cg.Status.UpdatedReplicas).To(BeZero())
+		g.rolledBack(ctx, 3)
+		Expect(g.get(ctx).Status.StableRevision).To(Equal(stable))
 		Expect(g.rebalances()-before).To(BeZero(), "rebalances")
 	}, SpecTimeout(6*time.Minute))
 
@@ -58,10 +50,7 @@ var _ = Describe("A group", Label("smoke"), func() {
 		before := g.rebalances()
 		g.release(ctx, world.Consumer{Version: "v2"})
 		g.until(ctx, "the first slot is handed over", func(cg *v1alpha1.ConsumerGroup) bool { return cg.Status.UpdatedReplicas >= 1 })
-		leader, err := stage.Leader(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: world.OperatorNamespace, Name: leader}}
-		Expect(stage.Client.Delete(ctx, pod, ctrlclient.GracePeriodSeconds(0))).To(Succeed())
+		killLeader(ctx)
 		g.released(ctx, 3)
 		Expect(g.rebalances()-before).To(BeZero(), "rebalances")
 	}, SpecTimeout(6*time.Minute))
@@ -70,10 +59,7 @@ var _ = Describe("A group", Label("smoke"), func() {
 		g := start(ctx, 3)
 		before, pod := g.rebalances(), g.holder(ctx, 1)
 		Expect(stage.Client.Delete(ctx, &pod)).To(Succeed())
-		g.until(ctx, "another holder", func(cg *v1alpha1.ConsumerGroup) bool {
-			slot := cg.Status.State.Slots[1]
-			return slot.Holder != "" && slot.Holder != pod.UID
-		})
+		g.heldByAnother(ctx, 1, pod)
 		g.running(ctx, 3)
 		Expect(g.rebalances()-before).To(BeZero(), "rebalances")
 	}, SpecTimeout(6*time.Minute))

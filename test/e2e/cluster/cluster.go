@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"k8s.io/client-go/kubernetes"
@@ -159,10 +160,18 @@ func kind() string {
 	return "kind"
 }
 
-// Run runs a program to its end and gives its standard output.
+// root is the folder of the project, where its README's commands are given.
+func root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+}
+
+// Run runs a program to its end, in the folder of the project, and gives its
+// standard output.
 func Run(ctx context.Context, stdin, program string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	command := exec.CommandContext(ctx, program, args...)
+	command.Dir = root()
 	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(stdin), &stdout, &stderr
 	if err := command.Run(); err != nil {
 		return stdout.String(), fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))

@@ -1,6 +1,7 @@
 // Package images builds the images of the e2e tests with no image registry: from
-// the Go sources, and from what Debian, Maven Central and PyPI serve. Their names
-// are kohort-e2e/<name>:e2e.
+// the Go sources, and from what Debian, Maven Central and PyPI serve. They have
+// the names of those that `make docker-build docker-build-examples` builds, and of
+// Apache's.
 //
 // An image is built from a context of parts. What takes long to make (a Java
 // runtime, a Debian root, jars) is kept in the user's cache folder. The sum of the
@@ -18,10 +19,21 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kohort-dev/kohort/test/testbed/broker"
 )
 
 // Tag names an image to Docker.
-func Tag(name string) string { return "kohort-e2e/" + name + ":e2e" }
+func Tag(name string) string {
+	switch name {
+	case "kohort", "kohort-launcher":
+		return name + ":latest"
+	case "kafka":
+		return "apache/kafka:" + broker.KafkaVersion
+	default:
+		return "kohort-example/" + name + ":latest"
+	}
+}
 
 // image is how one is made.
 type image struct {
@@ -32,10 +44,12 @@ type image struct {
 }
 
 var all = map[string]image{
-	"kafka":       {base: "jre", parts: kafka},
-	"consumer-go": {parts: program("examples/consumer")},
-	"producer":    {parts: program("examples/producer")},
-	"jre":         {parts: javaRuntime},
+	"kohort":          {parts: operator},
+	"kohort-launcher": {parts: program("cmd/kohort-launcher")},
+	"kafka":           {base: "jre", parts: kafka},
+	"consumer-go":     {parts: program("examples/consumer")},
+	"producer":        {parts: program("examples/producer")},
+	"jre":             {parts: javaRuntime},
 }
 
 // Build builds the images with these names, all without one. progress is told

@@ -85,17 +85,6 @@ func Bootstrap(brokers int, listener Listener) []string {
 
 func host(broker int) string { return fmt.Sprintf("kafka-%d.kafka.%s.svc", broker, Namespace) }
 
-// SetPassword makes a SCRAM user, or gives it another password.
-func SetPassword(ctx context.Context, c *cluster.Cluster, user, password string) error {
-	_, err := c.Kubectl(ctx, "-n", Namespace, "exec", "kafka-0", "--", "/opt/kafka/bin/kafka-configs.sh",
-		"--bootstrap-server", "localhost:9092", "--alter", "--entity-type", "users", "--entity-name", user,
-		"--add-config", "SCRAM-SHA-512=[password="+password+"]")
-	if err != nil {
-		return fmt.Errorf("set the password of SCRAM user %s: %w", user, err)
-	}
-	return nil
-}
-
 // Rebalances counts, in the logs of brokers (paths), what the coordinator logs
 // when a rebalance of a group begins (GroupMetadataManager).
 func Rebalances(logs []string, group string) (int, error) {

@@ -27,8 +27,8 @@ const OperatorNamespace = "kohort-system"
 const (
 	OperatorImage = "kohort:latest"
 	LauncherImage = "kohort-launcher:latest"
-	ConsumerImage = "kohort-e2e/consumer-go:e2e"
-	ProducerImage = "kohort-e2e/producer:e2e"
+	ConsumerImage = "kohort-example/consumer-go:latest"
+	ProducerImage = "kohort-example/producer:latest"
 )
 
 // Options say what there is in the world.
@@ -51,6 +51,8 @@ type Options struct {
 type World struct {
 	*cluster.Cluster
 	Options
+	// Kafka is the brokers' administrator.
+	Kafka *kafka.Admin
 
 	// Logs of the operator and of the brokers.
 	operator, brokers *podlogs.Keeper
@@ -85,6 +87,9 @@ func (w *World) start(ctx context.Context) error {
 	if err := kafka.Install(ctx, w.Cluster, kafka.Options{Brokers: w.Brokers, Image: w.KafkaImage}); err != nil {
 		return err
 	}
+	if w.Kafka, err = kafka.NewAdmin(w.Cluster, w.Brokers); err != nil {
+		return err
+	}
 	fmt.Fprintln(w.Progress, "installing Kohort")
 	if err := w.install(ctx); err != nil {
 		return fmt.Errorf("install Kohort: %w", err)
@@ -100,7 +105,7 @@ func (w *World) start(ctx context.Context) error {
 // another image of the same name, so it is restarted.
 func (w *World) install(ctx context.Context) error {
 	for _, args := range [][]string{
-		{"apply", "--server-side", "-k", filepath.Join(w.Root, "config/default")},
+		{"apply", "--server-side", "-k", "config/default"},
 		{"-n", OperatorNamespace, "rollout", "restart", "deployment/kohort"},
 		{"-n", OperatorNamespace, "rollout", "status", "deployment/kohort", "--timeout=120s"},
 	} {
@@ -118,6 +123,9 @@ func (w *World) Stop(ctx context.Context) error {
 		if keeper != nil {
 			errs = append(errs, keeper.Stop())
 		}
+	}
+	if w.Kafka != nil {
+		w.Kafka.Close()
 	}
 	if w.Cluster != nil {
 		errs = append(errs, w.Close(ctx))

@@ -46,7 +46,7 @@ func startKafka(ctx context.Context, options Options) (*kafka, error) {
 	k := &kafka{options: options, dir: options.Dir, jars: jars}
 	err = k.prepare(ctx)
 	if err == nil {
-		fmt.Fprintln(options.Progress, "starting Apache Kafka", kafkaVersion)
+		fmt.Fprintln(options.Progress, "starting Apache Kafka", KafkaVersion)
 		err = k.run(ctx)
 	}
 	if err != nil {
