@@ -128,6 +128,10 @@ e2e-smoke: $(KIND) e2e-images ## Run those that show that it works at all, with 
 	KIND=$(CURDIR)/$(KIND) KAFKA_IMAGE=$(KAFKA_IMAGE) E2E_BROKERS=1 \
 	  go test ./test/e2e -timeout 40m -count 1 -v -ginkgo.v -ginkgo.label-filter=smoke $(E2E_FLAGS)
 
+.PHONY: bench-e2e
+bench-e2e: $(KIND) e2e-images ## Measure what a release costs on a cluster: Kohort, a Deployment, a StatefulSet. RUNS, SUBJECTS.
+	KIND=$(CURDIR)/$(KIND) KAFKA_IMAGE=$(KAFKA_IMAGE) go run ./test/bench-e2e
+
 .PHONY: e2e-images
 ifeq ($(E2E_IMAGES),build)
 e2e-images: ## Build the images of the end-to-end tests (E2E_IMAGES=docker or build).

@@ -33,7 +33,9 @@ var _ = Describe("A ConsumerGroup", func() {
 		manifest := g.manifest(ctx)
 		_, err := stage.Kubectl(ctx, "delete", "-f", manifest)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(g.pods(ctx)).To(BeEmpty(), "pods when kubectl delete has returned")
+		for _, pod := range g.pods(ctx) { // their consumers have ended
+			Expect(pod.DeletionTimestamp).NotTo(BeNil(), "pod %s when kubectl delete has returned", pod.Name)
+		}
 		_, err = stage.Kubectl(ctx, "apply", "-f", manifest)
 		Expect(err).NotTo(HaveOccurred())
 		g.running(ctx, 2)

@@ -42,13 +42,12 @@ func TestE2E(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	root, err := filepath.Abs("../..")
-	Expect(err).NotTo(HaveOccurred())
 	// Without the folder of an earlier run, nobody takes its logs for this run's.
-	out := filepath.Join(root, "dist", "e2e")
+	out, err := filepath.Abs("../../dist/e2e")
+	Expect(err).NotTo(HaveOccurred())
 	Expect(os.RemoveAll(out)).To(Succeed())
 	stage, err = world.Start(ctx, world.Options{
-		Brokers: brokers(), KafkaImage: kafkaImage(), Root: root, Out: out, Progress: GinkgoWriter,
+		Brokers: brokers(), KafkaImage: kafkaImage(), Out: out, Progress: GinkgoWriter,
 	})
 	Expect(err).NotTo(HaveOccurred())
 }, NodeTimeout(10*time.Minute))

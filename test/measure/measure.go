@@ -162,8 +162,9 @@ func contested(records []Record) int {
 
 // Summary of the outcomes of all partitions.
 type Summary struct {
-	MedianPause, MaxPause  time.Duration
-	Twice, Lost, Contested int
+	// SumPause is of the longest pauses of all partitions.
+	MedianPause, MaxPause, SumPause time.Duration
+	Twice, Lost, Contested          int
 }
 
 // Summarize sums outcomes up.
@@ -172,6 +173,7 @@ func Summarize(outcomes []Outcome) Summary {
 	var pauses []time.Duration
 	for _, o := range outcomes {
 		pauses = append(pauses, o.Pause)
+		s.SumPause += o.Pause
 		s.Twice += o.Twice
 		s.Lost += o.Lost
 		s.Contested += o.Contested

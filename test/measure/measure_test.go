@@ -27,7 +27,7 @@ func TestOutcomes(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	summary := Summary{MedianPause: 800 * time.Millisecond, MaxPause: 800 * time.Millisecond, Twice: 1, Lost: 1}
+	summary := Summary{MedianPause: 800 * time.Millisecond, MaxPause: 800 * time.Millisecond, SumPause: 1600 * time.Millisecond, Twice: 1, Lost: 1}
 	if diff := cmp.Diff(summary, Summarize(got)); diff != "" {
 		t.Error(diff)
 	}

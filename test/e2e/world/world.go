@@ -39,8 +39,6 @@ type Options struct {
 	KafkaImage string
 	// Images of consumers, besides the Go one's.
 	Images []string
-	// Root is the folder of the repository.
-	Root string
 	// Out takes logs, a folder per namespace.
 	Out string
 	// Progress is told what takes long.
