@@ -23,12 +23,8 @@ import (
 	"github.com/kohort-dev/kohort/test/lab"
 )
 
-const (
-	// name of the kind cluster that is made.
-	name = "kohort-e2e"
-	// contextPrefix is what kind's contexts begin with.
-	contextPrefix = "kind-"
-)
+// contextPrefix is what kind's contexts begin with.
+const contextPrefix = "kind-"
 
 // kindConfig has one node for the control plane and two that work.
 //
@@ -39,6 +35,8 @@ var kindConfig string
 type Options struct {
 	// Kubeconfig of a cluster that is there; empty: a kind cluster is made.
 	Kubeconfig string
+	// Name of the kind cluster that is made.
+	Name string
 	// NodeImage of the cluster that is made; empty: kind's own.
 	NodeImage string
 	// Dir takes what belongs to the run.
@@ -67,7 +65,7 @@ func Open(ctx context.Context, options Options) (*Cluster, error) {
 	if c.Kubeconfig == "" {
 		c.Kubeconfig = filepath.Join(options.Dir, "kubeconfig")
 		if err := c.create(ctx, options); err != nil {
-			return nil, fmt.Errorf("make kind cluster %s: %w", name, err)
+			return nil, fmt.Errorf("make kind cluster %s: %w", options.Name, err)
 		}
 	}
 	if err := c.connect(); err != nil {
@@ -77,12 +75,12 @@ func Open(ctx context.Context, options Options) (*Cluster, error) {
 }
 
 func (c *Cluster) create(ctx context.Context, options Options) error {
-	fmt.Fprintln(options.Progress, "making kind cluster", name)
-	args := []string{"create", "cluster", "--name", name, "--config", "-", "--wait", "180s", "--kubeconfig", c.Kubeconfig}
+	fmt.Fprintln(options.Progress, "making kind cluster", options.Name)
+	args := []string{"create", "cluster", "--name", options.Name, "--config", "-", "--wait", "180s", "--kubeconfig", c.Kubeconfig}
 	if options.NodeImage != "" {
 		args = append(args, "--image", options.NodeImage)
 	}
-	c.own = true
+	c.Kind, c.own = options.Name, true
 	if _, err := Run(ctx, kindConfig, kind(), args...); err != nil {
 		return errors.Join(err, c.Close(ctx))
 	}
@@ -94,9 +92,8 @@ func (c *Cluster) connect() error {
 	if err != nil {
 		return fmt.Errorf("read it: %w", err)
 	}
-	c.Kind = ""
-	if kindName, ok := strings.CutPrefix(raw.CurrentContext, contextPrefix); ok {
-		c.Kind = kindName
+	if name, ok := strings.CutPrefix(raw.CurrentContext, contextPrefix); ok {
+		c.Kind = name
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
 	if err != nil {
@@ -123,7 +120,7 @@ func (c *Cluster) Close(ctx context.Context) error {
 	if !c.own {
 		return nil
 	}
-	_, err := Run(ctx, "", kind(), "delete", "cluster", "--name", name, "--kubeconfig", c.Kubeconfig)
+	_, err := Run(ctx, "", kind(), "delete", "cluster", "--name", c.Kind, "--kubeconfig", c.Kubeconfig)
 	return err
 }
 

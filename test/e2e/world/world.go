@@ -3,6 +3,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,8 @@ func (w *World) start(ctx context.Context) error {
 	}
 	var err error
 	w.Cluster, err = cluster.Open(ctx, cluster.Options{
-		Kubeconfig: os.Getenv("KUBECONFIG"), NodeImage: os.Getenv("KIND_NODE_IMAGE"), Dir: w.Out, Progress: w.Progress,
+		Kubeconfig: os.Getenv("KUBECONFIG"), Name: cmp.Or(os.Getenv("KIND_CLUSTER"), "kohort-e2e"), NodeImage: os.Getenv("KIND_NODE_IMAGE"),
+		Dir: w.Out, Progress: w.Progress,
 	})
 	if err != nil {
 		return err
