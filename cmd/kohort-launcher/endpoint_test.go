@@ -37,8 +37,11 @@ func startOperator(t testing.TB) operator {
 			return activation.Pod{UID: "uid-1"}, nil
 		},
 		Asked: func(activation.Pod) {},
-		Ended: func(pod activation.Pod) { o.ended <- pod },
-		Now:   time.Now,
+		Ended: func(_ context.Context, pod activation.Pod) error {
+			o.ended <- pod
+			return nil
+		},
+		Now: time.Now,
 	}
 	authority, err := activation.NewAuthority(time.Now())
 	if err != nil {

@@ -111,15 +111,11 @@ func ended(pod *corev1.Pod, consumer corev1.ContainerStatus, deletedAt time.Time
 const wordMargin = time.Second
 
 // WordCounts says whether the launcher's word, heard at a time, shows that the
-// pod's consumer has ended. The kubelet ends a native sidecar when the containers
-// have ended, if the pod is being deleted and the grace period is not over;
-// otherwise anybody may have ended it.
+// pod's consumer has ended. The pod must have been on its way out when it was heard:
+// whoever hears it sees to that, since the deletion's own time has no more than
+// seconds.
 func WordCounts(pod *corev1.Pod, at time.Time) bool {
-	if pod.DeletionTimestamp == nil {
-		return false
-	}
-	deadline := pod.DeletionTimestamp.Time
-	return !at.Before(deadline.Add(-grace(pod))) && at.Before(deadline.Add(-wordMargin))
+	return pod.DeletionTimestamp != nil && at.Before(pod.DeletionTimestamp.Add(-wordMargin))
 }
 
 // condemned: the phase Failed was written by the pod garbage collector because
