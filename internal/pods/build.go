@@ -21,6 +21,8 @@ type Input struct {
 	Template *corev1.PodTemplateSpec
 	// Consumer is the name of the container that consumes; empty means the first.
 	Consumer string
+	// Activation of the pod; empty means the default.
+	Activation v1alpha1.Activation
 	// Revision that the template is.
 	Revision string
 	// Ordinal of the slot.
@@ -70,7 +72,7 @@ func Build(in Input) (*corev1.Pod, error) {
 			in.Group.Name, consumer)
 	}
 	container.Env = append(identity(in, container.Env), container.Env...)
-	addWaiting(&pod.Spec, in)
+	addWaiting(&pod.Spec, container, in)
 	return pod, nil
 }
 

@@ -14,16 +14,20 @@ import (
 )
 
 // Parse reads a template, and refuses one that cannot become a pod of a group.
-// consumer is spec.consumer.container; empty means the first container.
+// consumer is spec.consumer.container; empty means the first container. activation
+// is spec.membership.activation.
 //
 // The API server checks the rest, by a dry run of the pod.
-func Parse(raw runtime.RawExtension, consumer string) (*corev1.PodTemplateSpec, error) {
+func Parse(raw runtime.RawExtension, consumer string, activation v1alpha1.Activation) (*corev1.PodTemplateSpec, error) {
 	template, _, err := decode(raw)
 	if err != nil {
 		return nil, err
 	}
 	checks := []func(*corev1.PodTemplateSpec, string) error{
 		checkRestartPolicy, checkGrace, checkNames, checkConsumer,
+	}
+	if activation == v1alpha1.ActivationProcess {
+		checks = append(checks, checkLaunch)
 	}
 	for _, check := range checks {
 		if err := check(template, consumer); err != nil {

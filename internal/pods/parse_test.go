@@ -40,7 +40,7 @@ func TestParseRefuses(t *testing.T) {
 		"fixed instance id": {`{"spec":{"containers":[{"name":"app","env":[{"name":"KAFKA_GROUP_INSTANCE_ID","value":"me"}]}]}}`, "", `template.spec.containers[0].env sets KAFKA_GROUP_INSTANCE_ID, which is refused: all pods would get one id and fence each other out of the group; Kohort gives each pod its own`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Parse(runtime.RawExtension{Raw: []byte(tc.template)}, tc.consumer)
+			_, err := Parse(runtime.RawExtension{Raw: []byte(tc.template)}, tc.consumer, "")
 			if err == nil {
 				t.Fatal("not refused")
 			}
@@ -61,7 +61,7 @@ func TestParseAllows(t *testing.T) {
 		"metadata that is not for pods": `{metadata: {name: x, creationTimestamp: null}, spec: {containers: [{name: app}]}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Parse(raw(t, template), "")
+			got, err := Parse(raw(t, template), "", v1alpha1.ActivationSidecar)
 			if err != nil {
 				t.Fatal(err)
 			}
