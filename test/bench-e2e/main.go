@@ -45,6 +45,7 @@ const (
 )
 
 var all = []subjects.Subject{
+	subjects.Kohort("process", "Kohort, Process", subjects.Process),
 	subjects.Kohort("sidecar", "Kohort, Sidecar", nil),
 	subjects.Deployment,
 	subjects.StatefulSet,

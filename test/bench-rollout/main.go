@@ -1,6 +1,7 @@
 // Command bench-rollout measures what a release costs a consumer group: with
-// Kohort's Rolling, and in the same run with a Deployment (dynamic members
-// replaced one by one) and a StatefulSet (static members stopped and started).
+// Kohort's Rolling, with either activation, and in the same run with a Deployment
+// (dynamic members replaced one by one) and a StatefulSet (static members stopped
+// and started).
 // The pods are processes with the delays of a real kubelet, and 2 s for scheduling
 // and pulling; the broker is a real one where Java and Maven are there.
 //
@@ -40,7 +41,12 @@ const (
 	quiet = 8 * time.Second
 )
 
-var all = []subjects.Subject{subjects.Kohort("kohort", "Kohort, Rolling", nil), subjects.Deployment, subjects.StatefulSet}
+var all = []subjects.Subject{
+	subjects.Kohort("sidecar", "Kohort, Sidecar", nil),
+	subjects.Kohort("process", "Kohort, Process", subjects.Process),
+	subjects.Deployment,
+	subjects.StatefulSet,
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -111,7 +117,7 @@ func release(ctx context.Context, l *lab.Lab, s subjects.Subject, name string) (
 }
 
 func template(topic, version string) (t corev1.PodTemplateSpec) {
-	raw := lab.Version{Name: version, Records: true}.Raw(topic)
+	raw := lab.Version{Name: version, Command: lab.ConsumerCommand, Records: true}.Raw(topic)
 	if err := json.Unmarshal(raw.Raw, &t); err != nil {
 		panic(err) // it was marshalled a moment ago
 	}

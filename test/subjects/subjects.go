@@ -34,6 +34,11 @@ func Kohort(name, title string, how func(*v1alpha1.ConsumerGroup)) Subject {
 	return Subject{name, title, start, releaseKohort, stopKohort}
 }
 
+// Process has a successor wait in its consumer's own container.
+func Process(cg *v1alpha1.ConsumerGroup) {
+	cg.Spec.Membership.Activation = v1alpha1.ActivationProcess
+}
+
 // The peers.
 var (
 	Deployment  = Subject{"deployment", "Deployment, dynamic members", startDeployment, releaseDeployment, stopDeployment}

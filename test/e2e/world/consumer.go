@@ -20,9 +20,10 @@ const Container = "app"
 type Consumer struct {
 	Topic     string
 	Version   string
-	Image     string // "": the Go consumer's
-	Rate      int    // records per second and pod; 0: as fast as it can
-	Behaviour string // "", slow, stalled, crash, never-joins, ignores-sigterm
+	Image     string   // "": the Go consumer's
+	Rate      int      // records per second and pod; 0: as fast as it can
+	Command   []string // nil: the Go consumer's
+	Behaviour string   // "", slow, stalled, crash, never-joins, hungry, ignores-sigterm
 	// StartDelayMillis is how long the program takes before it joins.
 	StartDelayMillis int
 	// Change changes the template, where a case needs what others do not.
@@ -31,16 +32,19 @@ type Consumer struct {
 
 // Template is the pod template, as restricted as a namespace may ask for.
 func (c Consumer) Template() corev1.PodTemplateSpec {
-	image := c.Image
+	image, command := c.Image, c.Command
 	if image == "" {
 		image = ConsumerImage
+	}
+	if command == nil {
+		command = []string{"/consumer"}
 	}
 	template := corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "consumer"}},
 		Spec: corev1.PodSpec{
 			SecurityContext: restrictedPod(),
 			Containers: []corev1.Container{{
-				Name: Container, Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
+				Name: Container, Image: image, ImagePullPolicy: corev1.PullIfNotPresent, Command: command,
 				Env: []corev1.EnvVar{
 					{Name: "TOPICS", Value: c.Topic}, {Name: "VERSION", Value: c.Version},
 					{Name: "RATE", Value: strconv.Itoa(c.Rate)}, {Name: "BEHAVIOUR", Value: c.Behaviour},
