@@ -1,5 +1,5 @@
 # What the stages of `make test` run, quickest first. A stage that fails ends it.
-PURE  := ./api/... ./internal/... ./cmd/... ./controllers/... ./examples/... ./test/measure/...
+PURE  := ./api/... ./internal/... ./cmd/... ./controllers/... ./examples/... ./test/measure/... ./test/e2e/images/...
 API   := ./test/testbed/... ./test/integration/...
 KAFKA := ./test/kafka/... ./test/testbed/broker/... ./test/whole/...
 
@@ -11,7 +11,9 @@ PURE_FLAGS  := -timeout 15m
 # Tests there wait more than they work: more of them run at once than there are
 # cores.
 API_FLAGS   := -timeout 20m -p 1 -count 1 -parallel 4
-KAFKA_FLAGS := -timeout 40m -p 1 -count 1 -parallel 6
+# The sample consumers in other languages have a target of their own.
+CLIENTS     := ^Test(Spring|Python)$$
+KAFKA_FLAGS := -timeout 40m -p 1 -count 1 -parallel 6 -skip '$(CLIENTS)'
 
 # Everything of this module, for vet and lint.
 ALL := ./...
@@ -19,7 +21,9 @@ ALL := ./...
 # Images
 IMG          ?= kohort:latest
 LAUNCHER_IMG ?= kohort-launcher:latest
-EXAMPLES     := consumer-go producer
+# The samples; those in Java and in Python are of use to some tests only.
+SAMPLES      := consumer-go producer
+ALL_SAMPLES  := $(SAMPLES) consumer-spring consumer-python
 
 # How `make e2e` comes by its images: docker builds them with the Dockerfiles, which
 # needs an image registry; build makes them, and Kafka's, from packages.
@@ -119,6 +123,7 @@ test-kafka: ## Run what needs Kafka: a real broker where there is Java, else one
 	go test $(KAFKA_FLAGS) $(KAFKA)
 
 .PHONY: e2e
+e2e: SAMPLES := $(ALL_SAMPLES)
 e2e: $(KIND) e2e-images ## Run the end-to-end tests, in the cluster of KUBECONFIG or a kind cluster of their own.
 	KIND=$(CURDIR)/$(KIND) KAFKA_IMAGE=$(KAFKA_IMAGE) \
 	  go test ./test/e2e -timeout 3h -count 1 -v -ginkgo.v $(E2E_FLAGS)
@@ -129,17 +134,22 @@ e2e-smoke: $(KIND) e2e-images ## Run those that show that it works at all, with 
 	  go test ./test/e2e -timeout 40m -count 1 -v -ginkgo.v -ginkgo.label-filter=smoke $(E2E_FLAGS)
 
 .PHONY: bench-e2e
+bench-e2e: SAMPLES := $(ALL_SAMPLES)
 bench-e2e: $(KIND) e2e-images ## Measure what a release costs on a cluster: Kohort, a Deployment, a StatefulSet. RUNS, SUBJECTS.
 	KIND=$(CURDIR)/$(KIND) KAFKA_IMAGE=$(KAFKA_IMAGE) go run ./test/bench-e2e
 
 .PHONY: e2e-images
 ifeq ($(E2E_IMAGES),build)
 e2e-images: ## Build the images of the end-to-end tests (E2E_IMAGES=docker or build).
-	go run ./test/e2e/images/cmd/build kohort kohort-launcher kafka $(EXAMPLES)
+	go run ./test/e2e/images/cmd/build kohort kohort-launcher kafka $(SAMPLES)
 else
 e2e-images: docker-build docker-build-examples
 	docker image inspect $(KAFKA_IMAGE) >/dev/null 2>&1 || docker pull $(KAFKA_IMAGE)
 endif
+
+.PHONY: test-examples
+test-examples: ## Run the sample consumers in Java and Python, where mvn and python3 are; fetches once what they need.
+	go test -timeout 30m -count 1 -run '$(CLIENTS)' ./test/testbed/broker
 
 .PHONY: race
 race: ## Run the pure tests with the race detector (needs a C compiler).
@@ -169,12 +179,17 @@ docker-build: ## Build the images IMG (operator) and LAUNCHER_IMG (launcher).
 
 .PHONY: docker-build-examples
 docker-build-examples: ## Build the images of the sample consumers and the producer.
-	docker build -t kohort-example/consumer-go -f examples/consumer/Dockerfile .
-	docker build -t kohort-example/producer -f examples/producer/Dockerfile .
+	for name in $(SAMPLES); do \
+	  case $$name in \
+	    consumer-go) docker build -t kohort-example/$$name -f examples/consumer/Dockerfile . ;; \
+	    producer) docker build -t kohort-example/$$name -f examples/producer/Dockerfile . ;; \
+	    *) docker build -t kohort-example/$$name examples/$$name ;; \
+	  esac || exit 1; \
+	done
 
 .PHONY: kind-load
 kind-load: ## Put all of these images on the nodes of the kind cluster CLUSTER (default: kind).
-	kind load docker-image --name $(or $(CLUSTER),kind) $(IMG) $(LAUNCHER_IMG) $(EXAMPLES:%=kohort-example/%)
+	kind load docker-image --name $(or $(CLUSTER),kind) $(IMG) $(LAUNCHER_IMG) $(SAMPLES:%=kohort-example/%)
 
 .PHONY: clean
 clean: ## Remove what was built here. The control plane in the user's cache stays.

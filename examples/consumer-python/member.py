@@ -49,6 +49,7 @@ class Member:
             # Small batches keep the partitions in step.
             "fetch.message.max.bytes": 64 << 10,
             "queued.min.messages": 100,
+            "reconnect.backoff.ms": 500,
             "topic.metadata.refresh.fast.interval.ms": 250,
         }
         if c.instance:

@@ -22,8 +22,8 @@ var _ = Describe("A release", func() {
 	It("of an image that is not on the nodes leaves the old pods consuming, and can be mended", func(ctx SpecContext) {
 		g := start(ctx, 3)
 		before, holders := g.rebalances(), g.holders(ctx)
-		g.release(ctx, world.Consumer{Version: "v2", Image: "kohort-e2e/not-there:e2e"})
-		g.says(ctx, "image kohort-e2e/not-there:e2e cannot be pulled")
+		g.release(ctx, world.Consumer{Version: "v2", Image: "kohort-example/not-there:v2"})
+		g.says(ctx, "image kohort-example/not-there:v2 cannot be pulled")
 		Expect(g.holders(ctx)).To(Equal(holders))
 		g.release(ctx, world.Consumer{Version: "v3"})
 		g.released(ctx, 3)

@@ -47,9 +47,12 @@ var all = map[string]image{
 	"kohort":          {parts: operator},
 	"kohort-launcher": {parts: program("cmd/kohort-launcher")},
 	"kafka":           {base: "jre", parts: kafka},
-	"consumer-go":     {parts: program("examples/consumer")},
 	"producer":        {parts: program("examples/producer")},
+	"consumer-go":     {parts: program("examples/consumer")},
+	"consumer-spring": {base: "jre", parts: spring},
+	"consumer-python": {base: "python", parts: pythonConsumer},
 	"jre":             {parts: javaRuntime},
+	"python":          {parts: debianPython},
 }
 
 // Build builds the images with these names, all without one. progress is told

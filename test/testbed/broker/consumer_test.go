@@ -13,7 +13,10 @@ import (
 	"github.com/kohort-dev/kohort/examples/consumer/journal"
 )
 
-func TestRestartOfAStaticMember(t *testing.T) {
+func TestRestartOfAStaticMember(t *testing.T) { restart(t, startMember) }
+
+func restart(t *testing.T, startMember starter) {
+	t.Helper()
 	const partitions = 6
 	topic := fresh(t)
 	writer := start(t, "producer", map[string]string{"TOPICS": topic, "CREATE_PARTITIONS": fmt.Sprint(partitions), "RATE": "120"})
@@ -108,7 +111,10 @@ func TestConsumersOutliveARestartOfTheBroker(t *testing.T) {
 	}
 }
 
-func TestStalledConsumerCommitsNothing(t *testing.T) {
+func TestStalledConsumerCommitsNothing(t *testing.T) { stalled(t, startMember) }
+
+func stalled(t *testing.T, startMember starter) {
+	t.Helper()
 	topic := freshTopic(t, 3, 20)
 	stalled := startMember(t, topic, topic+"-0000", map[string]string{"BEHAVIOUR": "stalled"})
 	settled(t, topic, 3, stalled)
@@ -138,7 +144,11 @@ func TestStalledConsumerCommitsNothing(t *testing.T) {
 	stalled.end(t)
 }
 
-func TestFencedConsumerEnds(t *testing.T) {
+func TestFencedConsumerEnds(t *testing.T) { fenced(t, startMember, "FENCED_INSTANCE_ID") }
+
+// fenced expects a text of the one that was fenced.
+func fenced(t *testing.T, startMember starter, text string) {
+	t.Helper()
 	topic := freshTopic(t, 2, 5)
 	old := startMember(t, topic, topic+"-0000", nil)
 	settled(t, topic, 2, old)
@@ -153,13 +163,16 @@ func TestFencedConsumerEnds(t *testing.T) {
 			said = append(said, e.Error)
 		}
 	}
-	if !strings.Contains(strings.Join(said, "\n"), "FENCED_INSTANCE_ID") {
+	if !strings.Contains(strings.Join(said, "\n"), text) {
 		t.Errorf("it said %q", said)
 	}
 	successor.end(t)
 }
 
-func TestRefusedConsumerEnds(t *testing.T) {
+func TestRefusedConsumerEnds(t *testing.T) { refused(t, startMember) }
+
+func refused(t *testing.T, startMember starter) {
+	t.Helper()
 	topic := freshTopic(t, 1, 1)
 	refused := startMember(t, topic, topic+"-0000", map[string]string{"KAFKA_SESSION_TIMEOUT_MS": "1000"})
 	if code := refused.exitCode(t); code != 1 {

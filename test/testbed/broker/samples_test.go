@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -21,18 +22,29 @@ import (
 	"github.com/kohort-dev/kohort/test/testbed/process"
 )
 
+// grace is what a pod has for its end unless it says otherwise.
+const grace = 30 * time.Second
+
 // sample is a running sample program.
 type sample struct {
 	*process.Process
 	stdout, stderr string
+	// endCode is its exit code when it has ended in peace.
+	endCode int
 }
 
 // start runs a sample program with variables added to those that all need.
 func start(t *testing.T, program string, env map[string]string) sample {
 	t.Helper()
+	return startCommand(t, process.Spec{Path: filepath.Join(binaries, program)}, env)
+}
+
+// startCommand runs a program; env is added to what all need and to spec.Env.
+func startCommand(t *testing.T, spec process.Spec, env map[string]string) sample {
+	t.Helper()
 	dir := t.TempDir()
 	s := sample{stdout: filepath.Join(dir, "stdout"), stderr: filepath.Join(dir, "stderr")}
-	spec := process.Spec{Path: filepath.Join(binaries, program), Env: []string{"KAFKA_BOOTSTRAP_SERVERS=" + strings.Join(shared.Bootstrap(), ",")}}
+	spec.Env = append(spec.Env, "KAFKA_BOOTSTRAP_SERVERS="+strings.Join(shared.Bootstrap(), ","))
 	for name, value := range env {
 		spec.Env = append(spec.Env, name+"="+value)
 	}
@@ -54,21 +66,28 @@ func start(t *testing.T, program string, env map[string]string) sample {
 		s.Kill()
 		s.Wait()
 		if text, err := os.ReadFile(s.stderr); t.Failed() && err == nil {
-			t.Logf("%s %s said:\n%s", program, env["KAFKA_GROUP_INSTANCE_ID"], process.LastLines(string(text), 20))
+			t.Logf("%s %s said:\n%s", spec.Path, env["KAFKA_GROUP_INSTANCE_ID"], process.LastLines(string(text), 20))
 		}
 	})
 	return s
 }
 
-// startMember runs a consumer of the group that has its topic's name.
+// starter runs a consumer of the group that has its topic's name.
+type starter func(t *testing.T, topic, instance string, env map[string]string) sample
+
 func startMember(t *testing.T, topic, instance string, env map[string]string) sample {
 	t.Helper()
+	return start(t, "consumer", memberEnv(topic, instance, env))
+}
+
+// memberEnv are a consumer's variables, with env added to them.
+func memberEnv(topic, instance string, env map[string]string) map[string]string {
 	all := map[string]string{
 		"KAFKA_GROUP_ID": topic, "TOPICS": topic, "KAFKA_GROUP_INSTANCE_ID": instance,
 		"KAFKA_HEARTBEAT_INTERVAL_MS": "300", "COMMIT_INTERVAL_MS": "200", "LOG_RECORDS": "1",
 	}
 	maps.Copy(all, env)
-	return start(t, "consumer", all)
+	return all
 }
 
 // journal is what a consumer has said.
@@ -110,7 +129,7 @@ func (s sample) await(t *testing.T, event journal.Event) {
 // end asks for the end and expects it in peace.
 func (s sample) end(t *testing.T) {
 	t.Helper()
-	if status := s.Stop(patience); status.Code != 0 {
+	if status := s.Stop(grace); status.Code != s.endCode {
 		t.Errorf("asked to end, it %s", status)
 	}
 }

@@ -1,0 +1,204 @@
+package broker_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kohort-dev/kohort/test/e2e/images"
+	"github.com/kohort-dev/kohort/test/testbed/process"
+)
+
+// springVariables are the names by which Spring Boot knows what Kohort injects.
+// They win over everything that an application.yml can say of the same.
+var springVariables = map[string][]string{
+	"KAFKA_BOOTSTRAP_SERVERS":     {"SPRING_KAFKA_BOOTSTRAP_SERVERS", "SPRING_KAFKA_CONSUMER_BOOTSTRAP_SERVERS"},
+	"KAFKA_GROUP_ID":              {"SPRING_KAFKA_CONSUMER_GROUP_ID", "SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_ID"},
+	"KAFKA_GROUP_INSTANCE_ID":     {"SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_INSTANCE_ID"},
+	"KAFKA_SESSION_TIMEOUT_MS":    {"SPRING_KAFKA_CONSUMER_PROPERTIES_SESSION_TIMEOUT_MS"},
+	"KAFKA_HEARTBEAT_INTERVAL_MS": {"SPRING_KAFKA_CONSUMER_PROPERTIES_HEARTBEAT_INTERVAL_MS"},
+}
+
+func TestSpring(t *testing.T) {
+	needs(t, "java", "mvn")
+	sameBehaviour(t, startSpring, "a consumer has stopped: FENCED")
+	t.Run("ids", springInstanceIDs)
+	t.Run("own settings", springOwnSettings)
+	t.Run("ready", springReady)
+}
+
+func TestPython(t *testing.T) {
+	needs(t, "python3")
+	sameBehaviour(t, startPython, "Static consumer fenced by other consumer")
+}
+
+// sameBehaviour is what a consumer owes its group, with any client library; one
+// that was fenced says so in this text.
+func sameBehaviour(t *testing.T, start starter, fencedText string) {
+	t.Helper()
+	t.Run("restart", func(t *testing.T) { restart(t, start) })
+	t.Run("stalled", func(t *testing.T) { stalled(t, start) })
+	t.Run("fenced", func(t *testing.T) { fenced(t, start, fencedText) })
+	t.Run("refused", func(t *testing.T) { refused(t, start) })
+	t.Run("crash", func(t *testing.T) {
+		topic := freshTopic(t, 1, 1)
+		s := start(t, topic, topic+"-0000", map[string]string{"BEHAVIOUR": "crash"})
+		if code := s.exitCode(t); code != 1 {
+			t.Errorf("it exited with %d", code)
+		}
+	})
+}
+
+func needs(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("this needs %s: %v", program, err)
+		}
+	}
+}
+
+func startSpring(t *testing.T, topic, instance string, env map[string]string) sample {
+	t.Helper()
+	application, err := images.SpringApplication(t.Context(), os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{"KAFKA_BOOTSTRAP_SERVERS": strings.Join(shared.Bootstrap(), ","), "HEALTH_PORT": freePort(t)}
+	maps.Copy(all, memberEnv(topic, instance, env))
+	for plain, names := range springVariables {
+		if value := all[plain]; value != "" {
+			for _, name := range names {
+				all[name] = value
+			}
+		}
+		delete(all, plain)
+	}
+	s := startCommand(t, process.Spec{Path: "java", Args: []string{
+		"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", filepath.Join(application, "consumer-spring.jar"),
+	}}, all)
+	// A JVM that a signal asked to end says so, however well it has ended.
+	s.endCode = 128 + int(syscall.SIGTERM)
+	return s
+}
+
+func startPython(t *testing.T, topic, instance string, env map[string]string) sample {
+	t.Helper()
+	packages, err := images.PythonPackages(t.Context(), "", os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startCommand(t, process.Spec{
+		Path: "python3", Args: []string{"../../../examples/consumer-python/consumer.py"},
+		Env: []string{"PYTHONPATH=" + packages, "PYTHONDONTWRITEBYTECODE=1"},
+	}, memberEnv(topic, instance, env))
+}
+
+// memberIDs waits until a group has so many members, and gives their instance ids.
+func memberIDs(t *testing.T, group string, count int) []string {
+	t.Helper()
+	var ids []string
+	eventually(t, func() string {
+		groups, err := shared.Admin().DescribeGroups(t.Context(), group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = nil
+		for _, m := range groups[group].Members {
+			if m.InstanceID != nil {
+				ids = append(ids, *m.InstanceID)
+			}
+		}
+		if groups[group].State != "Stable" || len(ids) != count {
+			return fmt.Sprintf("group %s has %d static members: it is %s with %v", group, count, groups[group].State, ids)
+		}
+		return ""
+	})
+	slices.Sort(ids)
+	return ids
+}
+
+// springInstanceIDs shows how spring-kafka numbers the consumers of a pod.
+func springInstanceIDs(t *testing.T) {
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want []string
+	}{
+		"one":           {nil, []string{"-0"}},
+		"three":         {map[string]string{"CONCURRENCY": "3"}, []string{"-0", "-1", "-2"}},
+		"two listeners": {map[string]string{"SPRING_PROFILES_ACTIVE": "two-listeners"}, []string{"-0", "-1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			topic := freshTopic(t, 3, 1)
+			env := map[string]string{"SECOND_TOPICS": topic}
+			maps.Copy(env, c.env)
+			s := startSpring(t, topic, topic+"-0003", env)
+			var want []string
+			for _, suffix := range c.want {
+				want = append(want, topic+"-0003"+suffix)
+			}
+			if diff := cmp.Diff(want, memberIDs(t, topic, len(want))); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+			s.end(t)
+			if diff := cmp.Diff(want, memberIDs(t, topic, len(want))); diff != "" {
+				t.Errorf("members after the end: -want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// springOwnSettings has an application say all of it by itself, in each way that
+// there is.
+func springOwnSettings(t *testing.T) {
+	const own = `
+spring.kafka:
+  bootstrap-servers: localhost:1
+  consumer:
+    bootstrap-servers: localhost:1
+    group-id: my-own
+    heartbeat-interval: 2s
+    properties:
+      group.id: my-own
+      group.instance.id: my-own
+      "[session.timeout.ms]": 1000
+      heartbeat.interval.ms: 60000
+`
+	file := filepath.Join(t.TempDir(), "application.yml")
+	if err := os.WriteFile(file, []byte(own), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	topic := freshTopic(t, 1, 5)
+	s := startSpring(t, topic, topic+"-0000", map[string]string{
+		"SPRING_CONFIG_ADDITIONAL_LOCATION": "file:" + file, "KAFKA_SESSION_TIMEOUT_MS": "10000",
+	})
+	eventually(t, func() string { return cmp.Diff(ends(t, shared, topic), committed(t, topic, topic)) })
+	if diff := cmp.Diff([]string{topic + "-0000-0"}, memberIDs(t, topic, 1)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	s.end(t)
+}
+
+func springReady(t *testing.T) {
+	topic := freshTopic(t, 1, 1)
+	port := freePort(t)
+	s := startSpring(t, topic, topic+"-0000", map[string]string{"HEALTH_PORT": port})
+	for _, probe := range []string{"liveness", "readiness"} {
+		eventually(t, func() string {
+			if code, body := get(t, "http://127.0.0.1:"+port+"/actuator/health/"+probe); code != http.StatusOK {
+				return fmt.Sprintf("%s is 200: %d %s", probe, code, body)
+			}
+			return ""
+		})
+	}
+	s.end(t)
+}
