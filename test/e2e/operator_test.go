@@ -81,8 +81,9 @@ var _ = Describe("The operator", Serial, func() {
 		Expect(len(g.processed())).To(BeNumerically(">", processed), "the consumers go on")
 		Expect(stage.ScaleOperator(ctx, 2)).To(Succeed())
 		g.released(ctx, 3)
-		// The slot in handover may have been away for its session timeout.
-		Expect(g.rebalances()-before).To(BeNumerically("<=", 1), "rebalances")
+		// Nobody saw that the pod's consumer had ended before its object went. So it is
+		// taken for lost: its member is removed, and joins again.
+		Expect(g.rebalances()-before).To(BeNumerically("<=", 2), "rebalances")
 	}, SpecTimeout(6*time.Minute))
 })
 
