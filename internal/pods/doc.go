@@ -16,4 +16,9 @@
 // The kubelet starts the template's containers once the gate's startup probe
 // has succeeded. Until then the pod is scheduled, pulled and initialised, and
 // no member of the group.
+//
+// With the activation Process there is no gate. The command of the consumer's
+// container is the launcher, which starts the template's command at the
+// activation; the container's startup probe is held instead of the gate's, and
+// then answered as the template's own probes would have it.
 package pods
