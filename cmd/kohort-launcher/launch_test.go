@@ -346,19 +346,19 @@ func exe(command ...string) map[string]any {
 func TestStartupOfTheTemplate(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "up")
 	probe := exe("sh", "-c", "echo not yet; test -e "+file)
-	probe["initialDelaySeconds"], probe["timeoutSeconds"] = 1, 5
+	probe["initialDelaySeconds"], probe["timeoutSeconds"] = 1, 30
 	env := launcherEnv(t)
 	env["KOHORT_HOOKS"] = hooksJSON(t, map[string]any{"startupProbe": probe})
 	r := startLauncher(t, env, "sh", "-c", "echo started; exec sleep 1000")
 	held := r.ask()
 	r.says("Waiting")
+	began := time.Now()
 	r.activate()
 	r.line()
-	began := time.Now()
 	if code := await(t, "the held probe", held); code != http.StatusServiceUnavailable {
 		t.Errorf("before the program is up: %d", code)
 	}
-	if took := time.Since(began); took < 900*time.Millisecond {
+	if took := time.Since(began); took < time.Second {
 		t.Errorf("it was asked after %s, before its initialDelaySeconds", took)
 	}
 	r.says("exited with 1: not yet")
@@ -374,18 +374,19 @@ func TestStartupOfTheTemplate(t *testing.T) {
 func TestStartupByACommand(t *testing.T) {
 	for name, c := range map[string]struct {
 		command []string
+		timeout int
 		says    string
 	}{
-		"it takes too long":          {[]string{"sleep", "1000"}, "sleep took too long"},
-		"it does not exist":          {[]string{"no-such-program"}, "not found"},
-		"something holds its output": {[]string{"sh", "-c", "echo why; sleep 3 & exit 2"}, "sh exited with 2: why"},
-		"it is no program":           {[]string{script(t, "#!/no/such/shell\n")}, "no such file"},
-		"it has the pod's variables": {[]string{"sh", "-c", "echo $OWN$KOHORT_POD_UID; exit 2"}, "exited with 2: own\""},
-		"it is killed":               {[]string{"sh", "-c", "kill -9 $$"}, "exited with 137"},
+		"it takes too long":          {[]string{"sleep", "1000"}, 1, "sleep took too long"},
+		"it does not exist":          {[]string{"no-such-program"}, 30, "not found"},
+		"something holds its output": {[]string{"sh", "-c", "echo why; sleep 3 & exit 2"}, 30, "sh exited with 2: why"},
+		"it is no program":           {[]string{script(t, "#!/no/such/shell\n")}, 30, "no such file"},
+		"it has the pod's variables": {[]string{"sh", "-c", "echo $OWN$KOHORT_POD_UID; exit 2"}, 30, "exited with 2: own\""},
+		"it is killed":               {[]string{"sh", "-c", "kill -9 $$"}, 30, "exited with 137"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			probe := exe(c.command...)
-			probe["timeoutSeconds"] = 1
+			probe["timeoutSeconds"] = c.timeout
 			env := launcherEnv(t)
 			env["OWN"] = "own"
 			env["KOHORT_HOOKS"] = hooksJSON(t, map[string]any{"startupProbe": probe})
@@ -408,10 +409,10 @@ func TestLivenessHasItsDelay(t *testing.T) {
 	r := startLauncher(t, env, "sh", "-c", "echo started; exec sleep 1000")
 	held := r.ask()
 	r.says("Waiting")
+	began := time.Now()
 	r.activate()
 	r.line()
-	began := time.Now()
-	if code := await(t, "the probe", held); code != http.StatusOK || time.Since(began) < 900*time.Millisecond {
+	if code := await(t, "the probe", held); code != http.StatusOK || time.Since(began) < time.Second {
 		t.Errorf("answered %d after %s", code, time.Since(began))
 	}
 }
@@ -438,12 +439,13 @@ func TestAPostStartThatFails(t *testing.T) {
 		script string
 		code   int
 	}{
-		"it ends":  {"echo started; exec sleep 1000", 128 + int(syscall.SIGTERM)},
-		"it stays": {"trap '' TERM; echo started; exec sleep 1000", 128 + int(syscall.SIGKILL)},
+		"it ends":  {"touch $FILE; exec sleep 1000", 128 + int(syscall.SIGTERM)},
+		"it stays": {"trap '' TERM; touch $FILE; exec sleep 1000", 128 + int(syscall.SIGKILL)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := startOperator(t)
-			o.env["KOHORT_HOOKS"] = hooksJSON(t, map[string]any{"graceSeconds": 1, "postStart": exe("sh", "-c", "sleep 0.3; echo no room; exit 4")})
+			o.env["FILE"] = filepath.Join(t.TempDir(), "started")
+			o.env["KOHORT_HOOKS"] = hooksJSON(t, map[string]any{"graceSeconds": 1, "postStart": exe("sh", "-c", "while ! test -e $FILE; do sleep 0.01; done; echo no room; exit 4")})
 			r := startLauncher(t, o.env, "sh", "-c", c.script)
 			o.Activate("uid-1")
 			if code, _ := r.end(); code != c.code {

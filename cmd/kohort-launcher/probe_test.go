@@ -51,7 +51,7 @@ func programThatAnswers(t *testing.T, status int, secure bool) (port string, req
 // startupOf is a probe as the operator passes it on.
 func startupOf(t *testing.T, handler string) error {
 	t.Helper()
-	h, err := parseHooks(`{"startupProbe": {"timeoutSeconds": 1, ` + handler + `}}`)
+	h, err := parseHooks(`{"startupProbe": {"timeoutSeconds": 30, ` + handler + `}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestProbes(t *testing.T) {
 		"https, whoever signed it":   {`"httpGet": {"scheme": "HTTPS", "port": ` + secure + `}`, ""},
 		"an error":                   {`"httpGet": {"port": ` + bad + `}`, "statuscode: 500"},
 		"nobody listens":             {`"httpGet": {"port": ` + nobody + `}`, "connection refused"},
-		"no answer in time":          {`"httpGet": {"port": ` + silentPort + `}`, "deadline exceeded"},
+		"no answer in time":          {`"timeoutSeconds": 1, "httpGet": {"port": ` + silentPort + `}`, "deadline exceeded"},
 		"a redirect":                 {`"httpGet": {"path": "/here", "port": ` + good + `}`, ""},
 		"a redirect to another host": {`"httpGet": {"path": "/there", "port": ` + good + `}`, ""},
 		"redirects without end":      {`"httpGet": {"path": "/round", "port": ` + good + `}`, "stopped after 10 redirects"},
