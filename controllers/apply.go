@@ -18,7 +18,6 @@ import (
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/activation"
 	"github.com/kohort-dev/kohort/internal/kafka"
-	"github.com/kohort-dev/kohort/internal/membership"
 	"github.com/kohort-dev/kohort/internal/pods"
 	"github.com/kohort-dev/kohort/internal/rollout"
 )
@@ -135,22 +134,22 @@ func (r *ConsumerGroupReconciler) build(ctx context.Context, s seen, p plan, a r
 	} else if err := r.record(ctx, s, p); err != nil {
 		return nil, err
 	}
-	template, err := pods.Parse(data.Template, data.Consumer.Container)
+	template, err := pods.Parse(data.Template, data.Consumer)
 	if err != nil {
 		return nil, fmt.Errorf("revision %s: %w", a.Revision, err)
 	}
-	return r.pod(s, template, data.Consumer.Container, a)
+	return r.pod(s, template, data.Consumer, a)
 }
 
 // pod is the one that an action asks for. The dry run of a template tries the same.
-func (r *ConsumerGroupReconciler) pod(s seen, template *corev1.PodTemplateSpec, consumer string, a rollout.Action) (*corev1.Pod, error) {
+func (r *ConsumerGroupReconciler) pod(s seen, template *corev1.PodTemplateSpec, consumer v1alpha1.Consumer, a rollout.Action) (*corev1.Pod, error) {
 	return pods.Build(pods.Input{
 		Group:            s.group,
 		Template:         template,
 		Consumer:         consumer,
 		Revision:         a.Revision,
 		Ordinal:          a.Ordinal,
-		InstanceID:       membership.InstanceID(s.prefix, a.Ordinal),
+		InstanceID:       s.names.Base(a.Ordinal),
 		Suffix:           a.Suffix,
 		LauncherImage:    r.LauncherImage,
 		BootstrapServers: s.cluster.Spec.BootstrapServers,

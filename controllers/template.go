@@ -63,7 +63,7 @@ func (s seen) withoutTemplate(why *stall) seen {
 // tryTemplate returns why the pods of the present template are refused; "" if
 // they are not. An error means that it could not be found out.
 func (r *ConsumerGroupReconciler) tryTemplate(ctx context.Context, s seen) (refusal string, err error) {
-	template, err := pods.Parse(s.group.Spec.Template, s.group.Spec.Consumer.Container)
+	template, err := pods.Parse(s.group.Spec.Template, s.group.Spec.Consumer)
 	if err != nil {
 		return err.Error(), nil
 	}
@@ -75,7 +75,7 @@ func (r *ConsumerGroupReconciler) tryTemplate(ctx context.Context, s seen) (refu
 		// operator that has started in the middle of it.
 		return "", nil
 	}
-	pod, err := r.pod(s, template, s.group.Spec.Consumer.Container, rollout.Action{Revision: s.revision, Suffix: "check"})
+	pod, err := r.pod(s, template, s.group.Spec.Consumer, rollout.Action{Revision: s.revision, Suffix: "check"})
 	if err != nil {
 		return err.Error(), nil
 	}
@@ -102,7 +102,7 @@ func isQuota(err error) bool {
 
 // tellIgnored names what of the template does not reach the pods.
 func (r *ConsumerGroupReconciler) tellIgnored(s seen, template *corev1.PodTemplateSpec) {
-	if names := pods.Overridden(template, s.group.Spec.Consumer.Container); len(names) > 0 {
+	if names := pods.Overridden(template, s.group.Spec.Consumer); len(names) > 0 {
 		r.warn(s.group, "VariablesOverridden", "the template sets %s itself: its values are used and not those of the ConsumerGroup", strings.Join(names, ", "))
 	}
 	if names := pods.Unknown(s.group.Spec.Template); len(names) > 0 {

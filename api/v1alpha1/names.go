@@ -15,7 +15,7 @@ const (
 	// AnnotationActivate lets a warm pod start its consumer. Its value must be
 	// the pod's own UID: a copied manifest activates nothing.
 	AnnotationActivate = "kohort.dev/activate"
-	// AnnotationInstanceID is the slot's group.instance.id.
+	// AnnotationInstanceID is what the pod is given as its group.instance.id.
 	AnnotationInstanceID = "kohort.dev/instance-id"
 	// AnnotationConsumer names the container that consumes.
 	AnnotationConsumer = "kohort.dev/consumer"

@@ -15,10 +15,11 @@ import (
 // which one object only ever has a few.
 const revisionLength = 10
 
-// Revision names what a consumer is: the template and which of its containers
-// consumes. The order of keys and white space do not matter. Neither do the
-// launcher's image, Kohort's version and timeouts: those reach a pod when it is
-// next made, and a new operator must not restart every consumer.
+// Revision names what a consumer is: the template, which of its containers
+// consumes, and how it is told who it is, unless that is the default. The order of
+// keys and white space do not matter. Neither do the launcher's image, Kohort's
+// version and timeouts: those reach a pod when it is next made, and a new operator
+// must not restart every consumer.
 func Revision(spec v1alpha1.ConsumerGroupSpec) string {
 	hash := sha256.New()
 	// A template that is no JSON is refused before any pod is made from it; its
@@ -33,6 +34,9 @@ func Revision(spec v1alpha1.ConsumerGroupSpec) string {
 	hash.Write(canonical)
 	// A newline is in no name, so that no two pairs are hashed alike.
 	hash.Write([]byte("\n" + consumerOf(template, spec.Consumer.Container)))
+	if inject := spec.Consumer.Preset(); inject != v1alpha1.InjectEnv {
+		hash.Write([]byte("\n" + inject))
+	}
 	// SafeEncodeString leaves out vowels, so that no revision is a word.
 	return rand.SafeEncodeString(hex.EncodeToString(hash.Sum(nil))[:revisionLength])
 }

@@ -23,6 +23,9 @@ func template(text string) runtime.RawExtension { return runtime.RawExtension{Ra
 
 func TestRevisionStaysTheSame(t *testing.T) {
 	want := Revision(spec(func(*v1alpha1.ConsumerGroupSpec) {}))
+	if want != "49944f9679" {
+		t.Errorf("revision %q was 49944f9679 in earlier versions, and every pod would be replaced", want)
+	}
 	if !regexp.MustCompile(`^[bcdfghjklmnpqrstvwxz2456789]{10}$`).MatchString(want) {
 		t.Errorf("revision %q is not 10 safe characters", want)
 	}
@@ -35,6 +38,7 @@ func TestRevisionStaysTheSame(t *testing.T) {
 			s.Template = template("\n" + revisionTemplate[:1] + " \t" + revisionTemplate[1:] + "\n")
 		},
 		"the default container named": func(s *v1alpha1.ConsumerGroupSpec) { s.Consumer.Container = "app" },
+		"the default preset named":    func(s *v1alpha1.ConsumerGroupSpec) { s.Consumer.Inject = v1alpha1.InjectEnv },
 		"replicas":                    func(s *v1alpha1.ConsumerGroupSpec) { s.Replicas = ptr.To(int32(9)) },
 		"paused":                      func(s *v1alpha1.ConsumerGroupSpec) { s.Paused = true },
 		"session timeout":             func(s *v1alpha1.ConsumerGroupSpec) { s.Membership.SessionTimeout.MinSeconds = ptr.To(int32(60)) },
@@ -69,6 +73,7 @@ func TestRevisionChanges(t *testing.T) {
 		"a great number": func(s *v1alpha1.ConsumerGroupSpec) { s.Template = template(`{"n":9007199254740993}`) },
 		"its neighbour":  func(s *v1alpha1.ConsumerGroupSpec) { s.Template = template(`{"n":9007199254740992}`) },
 		"container":      func(s *v1alpha1.ConsumerGroupSpec) { s.Consumer.Container = "proxy" },
+		"preset":         func(s *v1alpha1.ConsumerGroupSpec) { s.Consumer.Inject = v1alpha1.InjectSpringBoot },
 		"no JSON":        func(s *v1alpha1.ConsumerGroupSpec) { s.Template = template(`{"spec":`) },
 		"nothing":        func(s *v1alpha1.ConsumerGroupSpec) { s.Template = runtime.RawExtension{} },
 	} {
