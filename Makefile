@@ -19,12 +19,19 @@ ALL := ./...
 # Images
 IMG          ?= kohort:latest
 LAUNCHER_IMG ?= kohort-launcher:latest
+EXAMPLES     := consumer-go producer
+
+# How `make e2e` comes by its images: docker builds them with the Dockerfiles, which
+# needs an image registry; build makes them, and Kafka's, from packages.
+E2E_IMAGES  ?= docker
+KAFKA_IMAGE ?= apache/kafka:4.4.0
 
 # Tools have modules of their own and are built once, into a file that is named
 # after what they are made of.
 sum             = $(shell cat tools/$(1)/go.mod tools/$(1)/go.sum | cksum | cut -d ' ' -f 1)
 CONTROLLER_GEN := bin/controller-gen-$(call sum,controller-gen)
 GOLANGCI_LINT  := bin/golangci-lint-$(call sum,golangci-lint)
+KIND           := bin/kind-$(call sum,kind)
 
 SHELL := /bin/bash -o pipefail
 
@@ -32,7 +39,7 @@ SHELL := /bin/bash -o pipefail
 
 .PHONY: help
 help: ## Show this list.
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 
 .PHONY: demo
@@ -111,6 +118,29 @@ test-kafka: ## Run what needs Kafka: a real broker where there is Java, else one
 	@echo "== 3 of 3: with Kafka"
 	go test $(KAFKA_FLAGS) $(KAFKA)
 
+.PHONY: e2e
+e2e: $(KIND) e2e-images ## Run the end-to-end tests, in the cluster of KUBECONFIG or a kind cluster of their own.
+	KIND=$(CURDIR)/$(KIND) KAFKA_IMAGE=$(KAFKA_IMAGE) \
+	  go test ./test/e2e -timeout 3h -count 1 -v -ginkgo.v $(E2E_FLAGS)
+
+.PHONY: e2e-smoke
+e2e-smoke: $(KIND) e2e-images ## Run those that show that it works at all, with one broker.
+	KIND=$(CURDIR)/$(KIND) KAFKA_IMAGE=$(KAFKA_IMAGE) E2E_BROKERS=1 \
+	  go test ./test/e2e -timeout 40m -count 1 -v -ginkgo.v -ginkgo.label-filter=smoke $(E2E_FLAGS)
+
+.PHONY: bench-e2e
+bench-e2e: $(KIND) e2e-images ## Measure what a release costs on a cluster: Kohort, a Deployment, a StatefulSet. RUNS, SUBJECTS.
+	KIND=$(CURDIR)/$(KIND) KAFKA_IMAGE=$(KAFKA_IMAGE) go run ./test/bench-e2e
+
+.PHONY: e2e-images
+ifeq ($(E2E_IMAGES),build)
+e2e-images: ## Build the images of the end-to-end tests (E2E_IMAGES=docker or build).
+	go run ./test/e2e/images/cmd/build kohort kohort-launcher kafka $(EXAMPLES)
+else
+e2e-images: docker-build docker-build-examples
+	docker image inspect $(KAFKA_IMAGE) >/dev/null 2>&1 || docker pull $(KAFKA_IMAGE)
+endif
+
 .PHONY: race
 race: ## Run the pure tests with the race detector (needs a C compiler).
 	go test -race -timeout 40m $(PURE)
@@ -137,6 +167,15 @@ docker-build: ## Build the images IMG (operator) and LAUNCHER_IMG (launcher).
 	docker build --target operator -t $(IMG) .
 	docker build --target launcher -t $(LAUNCHER_IMG) .
 
+.PHONY: docker-build-examples
+docker-build-examples: ## Build the images of the sample consumers and the producer.
+	docker build -t kohort-example/consumer-go -f examples/consumer/Dockerfile .
+	docker build -t kohort-example/producer -f examples/producer/Dockerfile .
+
+.PHONY: kind-load
+kind-load: ## Put all of these images on the nodes of the kind cluster CLUSTER (default: kind).
+	kind load docker-image --name $(or $(CLUSTER),kind) $(IMG) $(LAUNCHER_IMG) $(EXAMPLES:%=kohort-example/%)
+
 .PHONY: clean
 clean: ## Remove what was built here. The control plane in the user's cache stays.
 	rm -rf bin dist
@@ -144,6 +183,10 @@ clean: ## Remove what was built here. The control plane in the user's cache stay
 $(CONTROLLER_GEN):
 	@mkdir -p bin && rm -f bin/controller-gen-*
 	go -C tools/controller-gen build -o $(CURDIR)/$@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(KIND):
+	@mkdir -p bin && rm -f bin/kind-*
+	CGO_ENABLED=0 go -C tools/kind build -o $(CURDIR)/$@ sigs.k8s.io/kind
 
 $(GOLANGCI_LINT):
 	@mkdir -p bin && rm -f bin/golangci-lint-*

@@ -125,7 +125,7 @@ func (r *ConsumerGroupReconciler) build(ctx context.Context, s seen, p plan, a r
 	if s.cluster == nil {
 		return nil, errors.New("its KafkaCluster does not exist, so its bootstrap servers are not known")
 	}
-	data := revisionData{s.group.Spec.Template, s.group.Spec.Consumer}
+	data := presentData(s.group)
 	if a.Revision != pods.Revision(s.group.Spec) {
 		var err error
 		if data, err = r.recorded(ctx, s.group, a.Revision); err != nil {
@@ -134,19 +134,20 @@ func (r *ConsumerGroupReconciler) build(ctx context.Context, s seen, p plan, a r
 	} else if err := r.record(ctx, s, p); err != nil {
 		return nil, err
 	}
-	template, err := pods.Parse(data.Template, data.Consumer)
-	if err != nil {
-		return nil, fmt.Errorf("revision %s: %w", a.Revision, err)
-	}
-	return r.pod(s, template, data.Consumer, a)
+	return r.pod(s, data, a)
 }
 
 // pod is the one that an action asks for. The dry run of a template tries the same.
-func (r *ConsumerGroupReconciler) pod(s seen, template *corev1.PodTemplateSpec, consumer v1alpha1.Consumer, a rollout.Action) (*corev1.Pod, error) {
+func (r *ConsumerGroupReconciler) pod(s seen, data revisionData, a rollout.Action) (*corev1.Pod, error) {
+	template, err := data.parse()
+	if err != nil {
+		return nil, fmt.Errorf("revision %s: %w", a.Revision, err)
+	}
 	return pods.Build(pods.Input{
 		Group:            s.group,
 		Template:         template,
-		Consumer:         consumer,
+		Consumer:         data.Consumer,
+		Activation:       data.Activation,
 		Revision:         a.Revision,
 		Ordinal:          a.Ordinal,
 		InstanceID:       s.names.Base(a.Ordinal),
@@ -158,24 +159,25 @@ func (r *ConsumerGroupReconciler) pod(s seen, template *corev1.PodTemplateSpec, 
 }
 
 // activatePod lets a pod's consumer start: at once, if the pod is waiting for an
-// answer, and then the annotation follows in a later pass; else by the annotation.
-// The UID in the patch is a precondition: another pod of the name is not hit.
+// answer, else by the annotation. Where a kubelet has to act on the answer, the
+// annotation follows in a later pass. The UID in the patch is a precondition:
+// another pod of the name is not hit.
 func (r *ConsumerGroupReconciler) activatePod(ctx context.Context, s seen, a rollout.Action) error {
 	activated := func(by string) {
 		activations.WithLabelValues(by).Inc()
 		logf.FromContext(ctx).Info("Activated pod", "pod", a.Pod, "slot", a.Ordinal, "by", by)
 	}
+	pod := s.objects[a.UID]
 	answer := r.Endpoint.activate(a.UID)
-	switch answer {
-	case activation.Answered:
+	if answer == activation.Answered {
 		activated("endpoint")
-		return nil
-	case activation.Resting:
+	}
+	if (answer == activation.Answered || answer == activation.Resting) && !pods.Launched(pod) {
 		return nil
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid":         a.UID,
-		"annotations": map[string]string{v1alpha1.AnnotationActivate: string(a.UID)},
+		"annotations": pods.Activate(pod),
 	}})
 	if err != nil {
 		return fmt.Errorf("activating pod %s/%s: %w", s.group.Namespace, a.Pod, err)

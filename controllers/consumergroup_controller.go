@@ -52,8 +52,18 @@ type ConsumerGroupReconciler struct {
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;patch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// Reconcile takes one look at a ConsumerGroup and does what is to be done next.
+// Reconcile makes a pass over a ConsumerGroup. An object that was changed since it
+// was read, by others or by a pass that the cache does not show yet, is no error.
 func (r *ConsumerGroupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	result, err := r.pass(ctx, req)
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: conflictRetry}, nil
+	}
+	return result, err
+}
+
+// pass takes one look at a ConsumerGroup and does what is to be done next.
+func (r *ConsumerGroupReconciler) pass(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	group := &v1alpha1.ConsumerGroup{}
 	if err := r.Client.Get(ctx, req.NamespacedName, group); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -89,9 +99,6 @@ func (r *ConsumerGroupReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	} else {
 		err = r.execute(ctx, s, p)
 		err = errors.Join(err, r.publish(ctx, s, p, withFailure(status, s, err)))
-	}
-	if apierrors.IsConflict(err) {
-		return ctrl.Result{RequeueAfter: conflictRetry}, nil
 	}
 	return ctrl.Result{RequeueAfter: p.again()}, errors.Join(err, s.uncertain)
 }

@@ -61,8 +61,10 @@ type EndpointOptions struct {
 // Endpoint is the activation endpoint. It listens while this operator leads.
 type Endpoint struct {
 	options   EndpointOptions
-	host      string // of options.Address
-	client    client.Client
+	host      string        // of options.Address
+	client    client.Client // reads from the cache
+	reader    client.Reader // reads from the API server
+	witness   *Witness
 	authority *activation.Authority
 	server    *activation.Server
 	// heard are the pods of which a launcher has asked or told something.
@@ -87,17 +89,48 @@ func NewEndpoint(ctx context.Context, c client.Client, reader client.Reader, wit
 	if err != nil {
 		return nil, err
 	}
-	e := &Endpoint{options: options, host: host, client: c, authority: authority, heard: make(chan event.GenericEvent, endpointBacklog)}
+	e := &Endpoint{
+		options: options, host: host, client: c, reader: reader, witness: witness, authority: authority,
+		heard: make(chan event.GenericEvent, endpointBacklog),
+	}
 	e.server = &activation.Server{
 		Review: func(ctx context.Context, token string) (activation.Pod, error) { return review(ctx, c, token) },
 		Asked:  e.wake,
-		Ended: func(pod activation.Pod) {
-			witness.Heard(pod.UID, time.Now())
-			e.wake(pod)
-		},
-		Now: time.Now,
+		Ended:  e.hear,
+		Now:    time.Now,
 	}
 	return e, nil
+}
+
+// hear takes the word of a pod's launcher that its consumer has ended, if the pod is
+// on its way out. A liveness probe that fails makes a launcher say so too, and then
+// the kubelet starts the consumer again: what is said before the deletion is nothing.
+func (e *Endpoint) hear(ctx context.Context, pod activation.Pod) error {
+	now := time.Now()
+	leaves, err := e.leaves(ctx, pod)
+	if err != nil {
+		return err
+	}
+	if leaves {
+		e.witness.Heard(pod.UID, now)
+	}
+	e.wake(pod)
+	return nil
+}
+
+// leaves says whether a pod is being deleted, which is never taken back.
+func (e *Endpoint) leaves(ctx context.Context, told activation.Pod) (bool, error) {
+	for _, from := range []client.Reader{e.client, e.reader} {
+		var pod corev1.Pod
+		err := from.Get(ctx, told.NamespacedName, &pod)
+		if client.IgnoreNotFound(err) != nil {
+			return false, fmt.Errorf("looking whether pod %s is being deleted: %w", told.NamespacedName, err)
+		}
+		if err == nil && pod.UID == told.UID && pod.DeletionTimestamp != nil {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // wake has the reconciler look at a pod's group.

@@ -35,6 +35,7 @@ type seen struct {
 	// uncertain is what could not be found out; the pass goes on without it.
 	uncertain error
 	pods      []rollout.Pod
+	objects   map[types.UID]*corev1.Pod // of pods
 	// lingering pods do not end although they should have, failing ones do not get
 	// to consume.
 	lingering, failing []string
@@ -48,6 +49,7 @@ func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.C
 		now:     r.now(),
 		group:   group,
 		names:   r.namesOf(group),
+		objects: map[types.UID]*corev1.Pod{},
 		recalls: r.memory.of(key, group.UID),
 	}
 	var err error
@@ -192,6 +194,7 @@ func (s seen) withPod(p podSeen) seen {
 		// label says, it is of no revision that anybody wants.
 		p.Revision = ""
 	}
+	s.objects[p.object.UID] = p.object
 	s.pods = append(s.pods, rollout.Pod{
 		Name:      p.object.Name,
 		UID:       p.object.UID,

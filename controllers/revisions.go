@@ -7,12 +7,14 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/pods"
 	"github.com/kohort-dev/kohort/internal/rollout"
 )
 
@@ -22,8 +24,18 @@ const keepRevisions = 10
 
 // revisionData is what a revision consists of.
 type revisionData struct {
-	Template runtime.RawExtension `json:"template"`
-	Consumer v1alpha1.Consumer    `json:"consumer"`
+	Template   runtime.RawExtension `json:"template"`
+	Consumer   v1alpha1.Consumer    `json:"consumer"`
+	Activation v1alpha1.Activation  `json:"activation,omitempty"`
+}
+
+// presentData is that of the present revision.
+func presentData(group *v1alpha1.ConsumerGroup) revisionData {
+	return revisionData{group.Spec.Template, group.Spec.Consumer, group.Spec.Membership.Activation}
+}
+
+func (d revisionData) parse() (*corev1.PodTemplateSpec, error) {
+	return pods.Parse(d.Template, d.Consumer, d.Activation)
 }
 
 func revisionName(group, revision string) string { return group + "-" + revision }
@@ -54,7 +66,7 @@ func (r *ConsumerGroupReconciler) record(ctx context.Context, s seen, p plan) er
 		s.recalls.recorded[s.revision] = true
 		return nil
 	}
-	data, err := json.Marshal(revisionData{s.group.Spec.Template, s.group.Spec.Consumer})
+	data, err := json.Marshal(presentData(s.group))
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}

@@ -63,7 +63,8 @@ func (s seen) withoutTemplate(why *stall) seen {
 // tryTemplate returns why the pods of the present template are refused; "" if
 // they are not. An error means that it could not be found out.
 func (r *ConsumerGroupReconciler) tryTemplate(ctx context.Context, s seen) (refusal string, err error) {
-	template, err := pods.Parse(s.group.Spec.Template, s.group.Spec.Consumer)
+	data := presentData(s.group)
+	template, err := data.parse()
 	if err != nil {
 		return err.Error(), nil
 	}
@@ -75,7 +76,7 @@ func (r *ConsumerGroupReconciler) tryTemplate(ctx context.Context, s seen) (refu
 		// operator that has started in the middle of it.
 		return "", nil
 	}
-	pod, err := r.pod(s, template, s.group.Spec.Consumer, rollout.Action{Revision: s.revision, Suffix: "check"})
+	pod, err := r.pod(s, data, rollout.Action{Revision: s.revision, Suffix: "check"})
 	if err != nil {
 		return err.Error(), nil
 	}

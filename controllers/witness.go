@@ -77,7 +77,8 @@ func (w *Witness) forget(now time.Time) {
 	maps.DeleteFunc(w.heard, func(_ types.UID, at time.Time) bool { return now.Sub(at) > witnessFor })
 }
 
-// Heard is told of the word of a pod's launcher that the consumer has ended.
+// Heard is told of the word of a pod's launcher, while the pod was being deleted,
+// that the consumer has ended.
 func (w *Witness) Heard(uid types.UID, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -146,6 +146,10 @@ var membershipRules = slices.Concat(
 			fail: `{spec: {membership: {sessionTimeout: {minSeconds: 8}}}}`,
 			want: "spec.membership: Invalid value: membership.heartbeatSeconds must be at most a third of the session timeout",
 		}, {
+			rule: "spec.membership.activation enum",
+			pass: `{spec: {membership: {activation: Process}}}`, fail: `{spec: {membership: {activation: process}}}`,
+			want: `spec.membership.activation: Unsupported value: "process": supported values: "Sidecar", "Process"`,
+		}, {
 			rule: "spec.membership.assignor enum",
 			pass: `{spec: {membership: {assignor: CooperativeSticky}}}`, fail: `{spec: {membership: {assignor: range}}}`,
 			want: `spec.membership.assignor: Unsupported value: "range": supported values: "Range", "RoundRobin", "Sticky", "CooperativeSticky"`,

@@ -226,7 +226,27 @@ type Membership struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	HeartbeatSeconds *int32 `json:"heartbeatSeconds,omitempty"`
+	// activation is where a warm pod waits. Sidecar: in a container of Kohort's
+	// own, before yours start; with any image. Process: in the consumer's
+	// container, in place of its program, which then starts in milliseconds;
+	// needs command in the template. Containers beside it run while it waits. A
+	// change is a new revision. Default: Sidecar.
+	// +optional
+	// +kubebuilder:validation:Enum=Sidecar;Process
+	Activation Activation `json:"activation,omitempty"`
 }
+
+// Activation is where a warm pod waits until its consumer may start.
+type Activation string
+
+// Where a warm pod can wait.
+const (
+	// ActivationSidecar: in a native sidecar, before the containers of the template.
+	ActivationSidecar Activation = "Sidecar"
+	// ActivationProcess: in the consumer's container, whose program is started by
+	// Kohort's launcher.
+	ActivationProcess Activation = "Process"
+)
 
 // SessionTimeout bounds session.timeout.ms.
 type SessionTimeout struct {

@@ -51,6 +51,14 @@ func (m Membership) EffectiveAssignor() Assignor {
 	return m.Assignor
 }
 
+// EffectiveActivation is the activation, or its default.
+func (m Membership) EffectiveActivation() Activation {
+	if m.Activation == "" {
+		return ActivationSidecar
+	}
+	return m.Activation
+}
+
 // Session is the consumers' session timeout.
 func (m Membership) Session() time.Duration { return seconds(valueOr(m.SessionTimeout.MinSeconds, 45)) }
 

@@ -15,6 +15,9 @@ const (
 	// AnnotationActivate lets a warm pod start its consumer. Its value must be
 	// the pod's own UID: a copied manifest activates nothing.
 	AnnotationActivate = "kohort.dev/activate"
+	// AnnotationWaitRestarts is how often the consumer's container was restarted
+	// before the activation: no crashes of the consumer. None if it is missing.
+	AnnotationWaitRestarts = "kohort.dev/wait-restarts"
 	// AnnotationInstanceID is what the pod is given as its group.instance.id.
 	AnnotationInstanceID = "kohort.dev/instance-id"
 	// AnnotationConsumer names the container that consumes.

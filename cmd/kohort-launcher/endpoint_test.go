@@ -28,7 +28,7 @@ type operator struct {
 	ended chan activation.Pod
 }
 
-func startOperator(t *testing.T) operator {
+func startOperator(t testing.TB) operator {
 	t.Helper()
 	o := operator{asked: make(chan string, 100), ended: make(chan activation.Pod, 1)}
 	o.Server = &activation.Server{
@@ -37,8 +37,11 @@ func startOperator(t *testing.T) operator {
 			return activation.Pod{UID: "uid-1"}, nil
 		},
 		Asked: func(activation.Pod) {},
-		Ended: func(pod activation.Pod) { o.ended <- pod },
-		Now:   time.Now,
+		Ended: func(_ context.Context, pod activation.Pod) error {
+			o.ended <- pod
+			return nil
+		},
+		Now: time.Now,
 	}
 	authority, err := activation.NewAuthority(time.Now())
 	if err != nil {
@@ -62,7 +65,7 @@ func startOperator(t *testing.T) operator {
 	return o
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -94,14 +97,14 @@ func (r *record) String() string {
 func (o operator) runGate(t *testing.T) (activated <-chan struct{}, log *record, end func()) {
 	t.Helper()
 	log = &record{}
-	config, err := parseGateConfig(func(name string) string { return o.env[name] }, logTo(log))
+	config, err := parseConfig(func(name string) string { return o.env[name] }, logTo(log))
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := newGate(config, logTo(log))
 	terminated, done := make(chan os.Signal, 1), make(chan error, 1)
 	go func() { done <- g.run(terminated) }()
-	go probe(t, config.port)
+	go askStartup(t, config.port)
 	return g.activated, log, func() {
 		terminated <- syscall.SIGTERM
 		select {
@@ -115,8 +118,8 @@ func (o operator) runGate(t *testing.T) (activated <-chan struct{}, log *record,
 	}
 }
 
-// probe is the kubelet's startup probe.
-func probe(t *testing.T, port int) {
+// askStartup is the kubelet's startup probe.
+func askStartup(t *testing.T, port int) {
 	for t.Context().Err() == nil {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:"+strconv.Itoa(port)+"/activated", nil)
 		if err != nil {
@@ -130,7 +133,7 @@ func probe(t *testing.T, port int) {
 	}
 }
 
-func await[T any](t *testing.T, what string, c <-chan T) T {
+func await[T any](t testing.TB, what string, c <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-c:
@@ -217,7 +220,7 @@ func TestBadEndpoints(t *testing.T) {
 	} {
 		o := startOperator(t)
 		delete(o.env, missing)
-		_, err := parseGateConfig(func(name string) string { return o.env[name] }, logTo(t.Output()))
+		_, err := parseConfig(func(name string) string { return o.env[name] }, logTo(t.Output()))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("without %s: %v", missing, err)
 		}

@@ -31,10 +31,10 @@ func podinfo(uid string) string {
 // startGate runs the gate of the pod uid-1 behind a test server.
 func startGate(t *testing.T, file string) *httptest.Server {
 	t.Helper()
-	g := newGate(gateConfig{podUID: "uid-1", podinfo: file}, logTo(t.Output()))
+	g := newGate(config{podUID: "uid-1", podinfo: file}, logTo(t.Output()))
 	server := httptest.NewServer(g.handler())
 	t.Cleanup(server.Close)
-	go g.watch(t.Context(), time.Now())
+	go g.watch(t.Context())
 	return server
 }
 
@@ -117,7 +117,7 @@ func TestGateEndsWhenAskedTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	g := newGate(gateConfig{podUID: "uid-1", podinfo: file, port: port}, logTo(&log))
+	g := newGate(config{podUID: "uid-1", podinfo: file, port: port}, logTo(&log))
 	terminated, done := make(chan os.Signal, 1), make(chan error, 1)
 	go func() { done <- g.run(terminated) }()
 	answered := func() bool {

@@ -30,6 +30,10 @@ func TestCommandLine(t *testing.T) {
 		"wait without file":   {args: []string{"wait"}, env: gateEnv("KOHORT_PODINFO", ""), code: exitUsage, says: "KOHORT_PODINFO"},
 		"wait without port":   {args: []string{"wait"}, env: gateEnv("KOHORT_GATE_PORT", ""), code: exitUsage, says: "KOHORT_GATE_PORT"},
 		"wait on port 0":      {args: []string{"wait"}, env: gateEnv("KOHORT_GATE_PORT", "0"), code: exitUsage, says: `"0"`},
+		"run nothing":         {args: []string{"run", "--"}, code: exitUsage, says: "run -- COMMAND"},
+		"run without dashes":  {args: []string{"run", "true", "true"}, code: exitUsage, says: "run -- COMMAND"},
+		"run without uid":     {args: []string{"run", "--", "true"}, env: gateEnv("KOHORT_POD_UID", ""), code: exitUsage, says: "KOHORT_POD_UID"},
+		"run without hooks":   {args: []string{"run", "--", "true"}, env: gateEnv("KOHORT_HOOKS", ""), code: exitUsage, says: "KOHORT_HOOKS"},
 		"wait on port 65536":  {args: []string{"wait"}, env: gateEnv("KOHORT_GATE_PORT", "65536"), code: exitUsage, says: `"65536"`},
 	} {
 		t.Run(name, func(t *testing.T) {

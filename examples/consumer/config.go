@@ -22,11 +22,13 @@ const (
 	behaveCrash = "crash"
 	// behaveNeverJoins runs and is ready, but is no member of the group.
 	behaveNeverJoins = "never-joins"
+	// behaveHungry takes ever more memory.
+	behaveHungry = "hungry"
 	// behaveIgnoresSIGTERM goes on until it is killed.
 	behaveIgnoresSIGTERM = "ignores-sigterm"
 )
 
-var behaviours = []string{behaveWell, behaveSlow, behaveStalled, behaveCrash, behaveNeverJoins, behaveIgnoresSIGTERM}
+var behaviours = []string{behaveWell, behaveSlow, behaveStalled, behaveCrash, behaveNeverJoins, behaveHungry, behaveIgnoresSIGTERM}
 
 // config is what the environment asks for.
 type config struct {

@@ -15,16 +15,18 @@
 //	VERSION             any text; goes into every line
 //	START_DELAY_MS      how long to wait before joining
 //	HEALTH_PORT         GET /healthz, and /ready: whether it is a member
-//	BEHAVIOUR           slow, stalled, crash, never-joins or ignores-sigterm
+//	BEHAVIOUR           slow, stalled, crash, never-joins, hungry or ignores-sigterm
 //	LOG_RECORDS         1: a line for each record
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -86,6 +88,8 @@ func consume(ctx context.Context, c config, out *journal.Writer) error {
 		err := errors.New("crash, as BEHAVIOUR asks for")
 		out.Write(journal.Entry{Event: journal.Failed, Generation: -1, Error: err.Error()})
 		return err
+	case behaveHungry:
+		go eat(ctx)
 	case behaveNeverJoins:
 		<-ctx.Done()
 		return nil
@@ -99,6 +103,15 @@ func consume(ctx context.Context, c config, out *journal.Writer) error {
 	}
 	ready.Store(m.joined)
 	return m.run(ctx)
+}
+
+// eat takes 10 MB more each second, and uses all of it.
+func eat(ctx context.Context) {
+	var eaten [][]byte
+	for pause(ctx, 100*time.Millisecond) {
+		eaten = append(eaten, bytes.Repeat([]byte{1}, 1<<20))
+	}
+	runtime.KeepAlive(eaten)
 }
 
 // pause waits, and says whether nothing ended it before its time.

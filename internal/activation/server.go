@@ -48,8 +48,9 @@ type Server struct {
 	Review func(ctx context.Context, token string) (Pod, error)
 	// Asked is told of a pod that has begun to wait for its answer.
 	Asked func(Pod)
-	// Ended is told of the end of a pod's consumer.
-	Ended func(Pod)
+	// Ended is told of the end of a pod's consumer. An error means that it could not
+	// be taken.
+	Ended func(context.Context, Pod) error
 	// Now is the clock.
 	Now func() time.Time
 
@@ -122,10 +123,7 @@ func (s *Server) Waits(uid types.UID) bool {
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+PathActivated, s.authenticated(s.activated))
-	mux.HandleFunc("POST "+PathEnded, s.authenticated(func(w http.ResponseWriter, _ *http.Request, pod Pod) {
-		s.Ended(pod)
-		w.WriteHeader(http.StatusNoContent)
-	}))
+	mux.HandleFunc("POST "+PathEnded, s.authenticated(s.ended))
 	return mux
 }
 
@@ -163,6 +161,14 @@ func (s *Server) activated(w http.ResponseWriter, r *http.Request, pod Pod) {
 		w.WriteHeader(http.StatusNoContent)
 	case <-r.Context().Done():
 	}
+}
+
+func (s *Server) ended(w http.ResponseWriter, r *http.Request, pod Pod) {
+	if err := s.Ended(r.Context(), pod); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // wait is closed when the pod is activated, and may be so already.

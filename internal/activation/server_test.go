@@ -42,8 +42,14 @@ func serve(t *testing.T) served {
 			return Pod{types.NamespacedName{Namespace: "shop", Name: "orders-0"}, types.UID(token)}, nil
 		},
 		Asked: func(pod Pod) { s.asked <- pod },
-		Ended: func(pod Pod) { s.ended <- pod },
-		Now:   func() time.Time { return time.Unix(s.clock.Load(), 0) },
+		Ended: func(_ context.Context, pod Pod) error {
+			s.ended <- pod
+			if pod.UID == "unread" {
+				return errors.New("connection refused")
+			}
+			return nil
+		},
+		Now: func() time.Time { return time.Unix(s.clock.Load(), 0) },
 	}
 	server := httptest.NewServer(s.Handler())
 	t.Cleanup(server.Close)
@@ -162,6 +168,9 @@ func TestWordOfTheEnd(t *testing.T) {
 	want := Pod{types.NamespacedName{Namespace: "shop", Name: "orders-0"}, "uid-7"}
 	if diff := cmp.Diff(want, <-s.ended); diff != "" {
 		t.Error(diff)
+	}
+	if status := s.send(t.Context(), t, http.MethodPost, PathEnded, "unread"); status != http.StatusServiceUnavailable {
+		t.Error("a word that could not be taken is answered", status)
 	}
 }
 

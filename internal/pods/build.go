@@ -20,6 +20,8 @@ type Input struct {
 	Template *corev1.PodTemplateSpec
 	// Consumer says which container consumes and how it is configured.
 	Consumer v1alpha1.Consumer
+	// Activation of the pod; empty means the default.
+	Activation v1alpha1.Activation
 	// Revision that the template is.
 	Revision string
 	// Ordinal of the slot.
@@ -69,7 +71,7 @@ func Build(in Input) (*corev1.Pod, error) {
 			in.Group.Name, consumer)
 	}
 	container.Env = append(identity(in, container.Env), container.Env...)
-	addWaiting(&pod.Spec, in)
+	addWaiting(&pod.Spec, container, in)
 	return pod, nil
 }
 

@@ -29,8 +29,11 @@ func TestBuild(t *testing.T) {
 		base := file[:len(file)-len(".template.yaml")]
 		t.Run(filepath.Base(base), func(t *testing.T) {
 			in := input(t, file)
-			if filepath.Base(base) == "everything" {
+			if filepath.Base(base) != "minimal" {
 				in.Endpoint = Endpoint{URL: "https://kohort-activation.kohort-system.svc:8443", CA: "the PEM of a certificate"}
+			}
+			if filepath.Base(base) == "process" {
+				in.Activation = v1alpha1.ActivationProcess
 			}
 			pod, err := Build(in)
 			if err != nil {
@@ -187,7 +190,7 @@ func input(t *testing.T, file string) Input {
 
 func parse(t *testing.T, text string, consumer v1alpha1.Consumer) *corev1.PodTemplateSpec {
 	t.Helper()
-	template, err := Parse(raw(t, text), consumer)
+	template, err := Parse(raw(t, text), consumer, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
@@ -15,12 +16,13 @@ type Observation struct {
 	Ordinal    int32
 	Revision   string
 	InstanceID string
-	// Waiting: the gate runs. Warm: and has done so for long enough for the
-	// kubelet's probe to be held; the activation starts the consumer at once.
+	// Waiting: the launcher runs. Warm: and has done so for long enough for the
+	// kubelet's probe to be held, and for a program that cannot be found to be
+	// missed; the activation starts the consumer at once.
 	Waiting, Warm bool
 	// Activated: the annotation names this very pod.
 	Activated bool
-	// Running: the consumer's container runs.
+	// Running: the consumer's program runs.
 	Running bool
 	// Ready is the pod's condition.
 	Ready bool
@@ -30,7 +32,7 @@ type Observation struct {
 	Grace     time.Duration
 	// Ended: no process of the consumer runs or will run.
 	Ended bool
-	// Restarts of the consumer's container, and the reason of its last end.
+	// Restarts of the consumer's program, and the reason of its last end.
 	Restarts int32
 	LastExit string
 	// Problem is why the pod does not get on, for people. Empty: nothing.
@@ -57,15 +59,47 @@ func Observe(pod *corev1.Pod, now time.Time) Observation {
 		o.DeletedAt = pod.DeletionTimestamp.Add(-o.Grace)
 	}
 	consumer := consumerStatus(pod)
-	o.Running = consumer.State.Running != nil
+	o.Ended = ended(pod, consumer, o.DeletedAt)
+	launcher, launched := status(pod.Status.InitContainerStatuses, v1alpha1.ContainerGate), Launched(pod)
+	if launched {
+		launcher = consumer
+	}
+	held := launcher.State.Running != nil && !ptr.Deref(launcher.Started, false)
+	if launched {
+		// The program runs before its startup probe succeeds. Where that comes before
+		// the annotation, it was the operator's answer that activated.
+		held = held && !o.Activated
+	}
+	o.Waiting = held && !o.Deleting && !o.Ended
+	o.Warm = o.Waiting && now.Sub(launcher.State.Running.StartedAt.Time) >= probeWithin
+	o.Running = consumer.State.Running != nil && (!launched || !held)
+	consumer = sinceActivation(consumer, waitRestarts(pod, o, consumer))
 	o.Restarts = consumer.RestartCount
 	o.LastExit = lastExit(consumer)
-	o.Ended = ended(pod, consumer, o.DeletedAt)
-	gate := status(pod.Status.InitContainerStatuses, v1alpha1.ContainerGate)
-	o.Waiting = gate.State.Running != nil && (gate.Started == nil || !*gate.Started) && !o.Deleting && !o.Ended
-	o.Warm = o.Waiting && now.Sub(gate.State.Running.StartedAt.Time) >= probeWithin
-	o.Problem = problem(pod, o, now)
+	o.Problem = problem(pod, consumer, o, now)
 	return o
+}
+
+// waitRestarts is how often the consumer's container was restarted while the
+// launcher waited in it, as after a restart of the node: no crash of its program.
+func waitRestarts(pod *corev1.Pod, o Observation, consumer corev1.ContainerStatus) int32 {
+	if o.Warm {
+		return consumer.RestartCount
+	}
+	n, err := strconv.ParseInt(pod.Annotations[v1alpha1.AnnotationWaitRestarts], 10, 32)
+	if err != nil {
+		return 0
+	}
+	return min(max(0, int32(n)), consumer.RestartCount)
+}
+
+// sinceActivation leaves the restarts before it out of a status.
+func sinceActivation(consumer corev1.ContainerStatus, before int32) corev1.ContainerStatus {
+	consumer.RestartCount -= before
+	if before > 0 && consumer.RestartCount == 0 {
+		consumer.LastTerminationState = corev1.ContainerState{}
+	}
+	return consumer
 }
 
 // maxOrdinals bounds what a label on a pod can make of a group: the digits of an
@@ -111,15 +145,11 @@ func ended(pod *corev1.Pod, consumer corev1.ContainerStatus, deletedAt time.Time
 const wordMargin = time.Second
 
 // WordCounts says whether the launcher's word, heard at a time, shows that the
-// pod's consumer has ended. The kubelet ends a native sidecar when the containers
-// have ended, if the pod is being deleted and the grace period is not over;
-// otherwise anybody may have ended it.
+// pod's consumer has ended. The pod must have been on its way out when it was heard:
+// whoever hears it sees to that, since the deletion's own time has no more than
+// seconds.
 func WordCounts(pod *corev1.Pod, at time.Time) bool {
-	if pod.DeletionTimestamp == nil {
-		return false
-	}
-	deadline := pod.DeletionTimestamp.Time
-	return !at.Before(deadline.Add(-grace(pod))) && at.Before(deadline.Add(-wordMargin))
+	return pod.DeletionTimestamp != nil && at.Before(pod.DeletionTimestamp.Add(-wordMargin))
 }
 
 // condemned: the phase Failed was written by the pod garbage collector because
@@ -143,11 +173,15 @@ func grace(pod *corev1.Pod) time.Duration {
 
 // consumerStatus is the zero value as long as the kubelet has not reported.
 func consumerStatus(pod *corev1.Pod) corev1.ContainerStatus {
+	return status(pod.Status.ContainerStatuses, consumerName(pod))
+}
+
+func consumerName(pod *corev1.Pod) string {
 	name := pod.Annotations[v1alpha1.AnnotationConsumer]
 	if name == "" && len(pod.Spec.Containers) > 0 {
 		name = pod.Spec.Containers[0].Name
 	}
-	return status(pod.Status.ContainerStatuses, name)
+	return name
 }
 
 func status(all []corev1.ContainerStatus, name string) corev1.ContainerStatus {

@@ -211,6 +211,95 @@ status:
   - {name: app, state: {terminated: {exitCode: 1, reason: Error, finishedAt: "2026-11-21T03:00:00Z"}}}
 `
 
+const launchedSpec = `
+spec:
+  nodeName: node-1
+  containers: [{name: proxy}, {name: app, command: [/kohort/launcher, run, --, /orders]}]
+`
+
+// appStatus is of a consumer's container that was started at 03:00:02.
+func appStatus(rest string) string {
+	return `
+status:
+  phase: Running
+  initContainerStatuses:
+  - {name: kohort-install, ready: true, started: false, state: {terminated: {exitCode: 0, reason: Completed}}}
+  containerStatuses:
+  - {name: proxy, ready: true, started: true, state: {running: {startedAt: "2026-11-21T03:00:02Z"}}}
+  - {name: app, image: shop/orders, ` + rest + `}
+`
+}
+
+// TestObserveLaunched: the program of a pod does not run just because its container
+// does.
+func TestObserveLaunched(t *testing.T) {
+	const running = `state: {running: {startedAt: "2026-11-21T03:00:02Z"}}`
+	const crashed = `lastState: {terminated: {exitCode: 1, reason: Error}}`
+	type want struct {
+		Waiting, Warm, Activated, Running, Ended bool
+		Restarts                                 int32
+		LastExit, Problem                        string
+	}
+	activated := podActivated + launchedSpec
+	for name, tc := range map[string]struct {
+		pod  string
+		want want
+	}{
+		"starting":       {podHead + launchedSpec + appStatus(`started: false, state: {waiting: {reason: PodInitializing}}`), want{}},
+		"warm":           {podHead + launchedSpec + appStatus(`started: false, `+running), want{Waiting: true, Warm: true}},
+		"warm, not told": {podHead + launchedSpec + appStatus(running), want{Waiting: true, Warm: true}},
+		"it may not have looked for its program": {podHead + launchedSpec + appStatus(`started: false, state: {running: {startedAt: "2026-11-21T03:00:44Z"}}`),
+			want{Waiting: true}},
+		"it did not find its program": {podHead + launchedSpec + appStatus(`started: false, restartCount: 2,
+     state: {waiting: {reason: CrashLoopBackOff}},
+     lastState: {terminated: {exitCode: 127, reason: Error, message: "the command of the template cannot be run"}}`),
+			want{Restarts: 2, LastExit: "Error", Problem: "consumer crashed 3 times, exit code 127: the command of the template cannot be run; restarts in back-off"}},
+		"it did not, and was started again just now": {podHead + launchedSpec + appStatus(`started: false, restartCount: 1,
+     state: {running: {startedAt: "2026-11-21T03:00:44Z"}}, lastState: {terminated: {exitCode: 127, reason: Error}}`),
+			want{Waiting: true, Restarts: 1, LastExit: "Error", Problem: "consumer crashed once, exit code 127"}},
+		"warm again after the node restarted": {podHead + launchedSpec + appStatus(`started: false, restartCount: 2, `+crashed+`, `+running),
+			want{Waiting: true, Warm: true}},
+		"activated":              {activated + appStatus(`started: false, `+running), want{Activated: true, Running: true}},
+		"activated by an answer": {podHead + launchedSpec + appStatus(`started: true, `+running), want{Running: true}},
+		"activated after restarts": {strings.Replace(activated, "    kohort.dev/activate", "    kohort.dev/wait-restarts: \"2\"\n    kohort.dev/activate", 1) +
+			appStatus(`started: true, restartCount: 2, `+crashed+`, `+running), want{Activated: true, Running: true}},
+		"crashed since": {strings.Replace(activated, "    kohort.dev/activate", "    kohort.dev/wait-restarts: \"2\"\n    kohort.dev/activate", 1) +
+			appStatus(`started: false, restartCount: 3, `+crashed+`, `+running),
+			want{Activated: true, Running: true, Restarts: 1, LastExit: "Error", Problem: "consumer crashed once, exit code 1"}},
+		"more restarts than there were": {strings.Replace(activated, "    kohort.dev/activate", "    kohort.dev/wait-restarts: \"9\"\n    kohort.dev/activate", 1) +
+			appStatus(`started: true, restartCount: 1, `+running), want{Activated: true, Running: true}},
+		"a number of restarts that is none": {strings.Replace(activated, "    kohort.dev/activate", "    kohort.dev/wait-restarts: \"-1\"\n    kohort.dev/activate", 1) +
+			appStatus(`started: true, restartCount: 1, `+running), want{Activated: true, Running: true, Restarts: 1}},
+		"warm, ends": {podHead + deleted + launchedSpec + appStatus(`started: false, state: {terminated: {exitCode: 0, reason: Completed, finishedAt: "2026-11-21T03:00:01Z"}}`),
+			want{Ended: true, LastExit: "Completed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := Observe(podOf(t, tc.pod), now)
+			got := want{o.Waiting, o.Warm, o.Activated, o.Running, o.Ended, o.Restarts, o.LastExit, o.Problem}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestActivate: restarts while the launcher waited are written down with the
+// activation.
+func TestActivate(t *testing.T) {
+	for name, tc := range map[string]struct {
+		pod  string
+		want map[string]string
+	}{
+		"in a sidecar":           {podHead + podSpec + appStatus(`restartCount: 2`), map[string]string{"kohort.dev/activate": "5d1e"}},
+		"launched":               {podHead + launchedSpec + appStatus(`restartCount: 0`), map[string]string{"kohort.dev/activate": "5d1e"}},
+		"launched, had restarts": {podHead + launchedSpec + appStatus(`restartCount: 2`), map[string]string{"kohort.dev/activate": "5d1e", "kohort.dev/wait-restarts": "2"}},
+	} {
+		if diff := cmp.Diff(tc.want, Activate(podOf(t, tc.pod))); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 func TestOrdinal(t *testing.T) {
 	for label, want := range map[string]int32{"0": 0, "12": 12, "": -1, "x": -1, "-1": -1, "99999999999": -1} {
 		pod := &corev1.Pod{}
@@ -327,7 +416,7 @@ func TestWordCounts(t *testing.T) {
 		want bool
 	}{
 		{"a pod that nobody deletes", &corev1.Pod{}, 5 * time.Second, false},
-		{"before the deletion: somebody ended the launcher", deleted, -time.Second, false},
+		{"before the deletion, by another clock", deleted, -time.Second, true},
 		{"at the deletion", deleted, 0, true},
 		{"within the grace period", deleted, 28 * time.Second, true},
 		{"so near the deadline that the kubelet may have ended all", deleted, 29 * time.Second, false},

@@ -14,15 +14,19 @@ import (
 )
 
 // Parse reads a template, and refuses one that cannot become a pod of a group.
+// activation is spec.membership.activation.
 //
 // The API server checks the rest, by a dry run of the pod.
-func Parse(raw runtime.RawExtension, consumer v1alpha1.Consumer) (*corev1.PodTemplateSpec, error) {
+func Parse(raw runtime.RawExtension, consumer v1alpha1.Consumer, activation v1alpha1.Activation) (*corev1.PodTemplateSpec, error) {
 	template, _, err := decode(raw)
 	if err != nil {
 		return nil, err
 	}
 	checks := []func(*corev1.PodTemplateSpec, v1alpha1.Consumer) error{
 		checkRestartPolicy, checkGrace, checkNames, checkConsumer,
+	}
+	if activation == v1alpha1.ActivationProcess {
+		checks = append(checks, checkLaunch)
 	}
 	for _, check := range checks {
 		if err := check(template, consumer); err != nil {

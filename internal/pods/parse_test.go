@@ -41,7 +41,7 @@ func TestParseRefuses(t *testing.T) {
 		"fixed instance id": {`{"spec":{"containers":[{"name":"app","env":[{"name":"KAFKA_GROUP_INSTANCE_ID","value":"me"}]}]}}`, "", `template.spec.containers[0].env sets KAFKA_GROUP_INSTANCE_ID, which is refused: all pods would get one id and fence each other out of the group; Kohort gives each pod its own`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Parse(runtime.RawExtension{Raw: []byte(tc.template)}, v1alpha1.Consumer{Container: tc.consumer})
+			_, err := Parse(runtime.RawExtension{Raw: []byte(tc.template)}, v1alpha1.Consumer{Container: tc.consumer}, "")
 			if err == nil {
 				t.Fatal("not refused")
 			}
@@ -72,7 +72,7 @@ func TestIdentityIsRefusedByPreset(t *testing.T) {
 		{v1alpha1.InjectSpringBoot, "KAFKA_GROUP_INSTANCE_ID", ""},
 	} {
 		template := `{"spec":{"containers":[{"name":"app","env":[{"name":"` + c.variable + `","value":"x"}]}]}}`
-		_, err := Parse(runtime.RawExtension{Raw: []byte(template)}, v1alpha1.Consumer{Inject: c.inject})
+		_, err := Parse(runtime.RawExtension{Raw: []byte(template)}, v1alpha1.Consumer{Inject: c.inject}, "")
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s with %s is refused: %v", c.variable, c.inject, err)
@@ -92,7 +92,7 @@ func TestParseAllows(t *testing.T) {
 		"metadata that is not for pods": `{metadata: {name: x, creationTimestamp: null}, spec: {containers: [{name: app}]}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Parse(raw(t, template), v1alpha1.Consumer{})
+			got, err := Parse(raw(t, template), v1alpha1.Consumer{}, v1alpha1.ActivationSidecar)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,8 +13,9 @@ import (
 // maxMessage bounds what is quoted of others' messages, in characters.
 const maxMessage = 200
 
-// problem says why a pod does not get on: the first of these that applies.
-func problem(pod *corev1.Pod, o Observation, now time.Time) string {
+// problem says why a pod does not get on: the first of these that applies. consumer
+// is the status of its container since the activation.
+func problem(pod *corev1.Pod, consumer corev1.ContainerStatus, o Observation, now time.Time) string {
 	switch {
 	case o.Ended && pod.Status.Phase == corev1.PodFailed && !o.Deleting:
 		return failed(pod)
@@ -36,11 +37,10 @@ func problem(pod *corev1.Pod, o Observation, now time.Time) string {
 			return text
 		}
 	}
-	consumer := consumerStatus(pod).Name
 	for _, s := range pod.Status.ContainerStatuses {
 		name := "container " + s.Name
-		if s.Name == consumer {
-			name = "consumer"
+		if s.Name == consumer.Name {
+			s, name = consumer, "consumer"
 		}
 		if text := stuck(s, name); text != "" {
 			return text

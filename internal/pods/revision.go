@@ -16,10 +16,10 @@ import (
 const revisionLength = 10
 
 // Revision names what a consumer is: the template, which of its containers
-// consumes, and how it is told who it is, unless that is the default. The order of
-// keys and white space do not matter. Neither do the launcher's image, Kohort's
-// version and timeouts: those reach a pod when it is next made, and a new operator
-// must not restart every consumer.
+// consumes, where a pod waits and how the program is told who it is, unless those
+// are the defaults. The order of keys and white space do not matter. Neither do the
+// launcher's image, Kohort's version and timeouts: those reach a pod when it is
+// next made, and a new operator must not restart every consumer.
 func Revision(spec v1alpha1.ConsumerGroupSpec) string {
 	hash := sha256.New()
 	// A template that is no JSON is refused before any pod is made from it; its
@@ -34,6 +34,9 @@ func Revision(spec v1alpha1.ConsumerGroupSpec) string {
 	hash.Write(canonical)
 	// A newline is in no name, so that no two pairs are hashed alike.
 	hash.Write([]byte("\n" + consumerOf(template, spec.Consumer.Container)))
+	if a := spec.Membership.EffectiveActivation(); a != v1alpha1.ActivationSidecar {
+		hash.Write([]byte("\n" + a))
+	}
 	if inject := spec.Consumer.Preset(); inject != v1alpha1.InjectEnv {
 		hash.Write([]byte("\n" + inject))
 	}

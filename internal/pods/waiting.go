@@ -45,8 +45,9 @@ const (
 )
 
 // addWaiting adds what lets a pod wait warm until it is activated: Kohort's
-// containers and volumes around the template's init containers.
-func addWaiting(spec *corev1.PodSpec, in Input) {
+// containers and volumes around the template's init containers, and with the
+// activation Process what the consumer's container needs.
+func addWaiting(spec *corev1.PodSpec, consumer *corev1.Container, in Input) {
 	own := corev1.Container{
 		Image:           in.LauncherImage,
 		ImagePullPolicy: corev1.PullIfNotPresent,
@@ -55,7 +56,7 @@ func addWaiting(spec *corev1.PodSpec, in Input) {
 	}
 	containers := append([]corev1.Container{install(*own.DeepCopy())}, checks(spec.Containers)...)
 	containers = append(containers, spec.InitContainers...)
-	waits := gate(*own.DeepCopy(), freePort(spec))
+	port := freePort(spec)
 	spec.Volumes = append(spec.Volumes,
 		corev1.Volume{Name: volumeBin, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 		corev1.Volume{Name: volumePodInfo, VolumeSource: corev1.VolumeSource{
@@ -65,15 +66,22 @@ func addWaiting(spec *corev1.PodSpec, in Input) {
 			}}},
 		}},
 	)
-	if in.Endpoint.URL != "" {
-		addEndpoint(spec, &waits, in.Endpoint)
+	spec.InitContainers = containers
+	launcher := consumer
+	if in.Activation == v1alpha1.ActivationProcess {
+		launch(consumer, port, ptr.Deref(spec.TerminationGracePeriodSeconds, corev1.DefaultTerminationGracePeriodSeconds))
+	} else {
+		spec.InitContainers = append(spec.InitContainers, gate(own, port))
+		launcher = &spec.InitContainers[len(containers)]
 	}
-	spec.InitContainers = append(containers, waits)
+	if in.Endpoint.URL != "" {
+		addEndpoint(spec, launcher, in.Endpoint)
+	}
 }
 
-// addEndpoint lets the gate ask and tell the operator, with a token that is good
-// for nothing else.
-func addEndpoint(spec *corev1.PodSpec, gate *corev1.Container, endpoint Endpoint) {
+// addEndpoint lets the launcher in a container ask and tell the operator, with a
+// token that is good for nothing else.
+func addEndpoint(spec *corev1.PodSpec, launcher *corev1.Container, endpoint Endpoint) {
 	spec.Volumes = append(spec.Volumes, corev1.Volume{Name: volumeToken, VolumeSource: corev1.VolumeSource{
 		Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{{
 			ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
@@ -81,8 +89,8 @@ func addEndpoint(spec *corev1.PodSpec, gate *corev1.Container, endpoint Endpoint
 			},
 		}}},
 	}})
-	gate.VolumeMounts = append(gate.VolumeMounts, corev1.VolumeMount{Name: volumeToken, MountPath: mountToken, ReadOnly: true})
-	gate.Env = append(gate.Env,
+	launcher.VolumeMounts = append(launcher.VolumeMounts, corev1.VolumeMount{Name: volumeToken, MountPath: mountToken, ReadOnly: true})
+	launcher.Env = append(launcher.Env,
 		corev1.EnvVar{Name: "KOHORT_ENDPOINT", Value: endpoint.URL},
 		corev1.EnvVar{Name: "KOHORT_ENDPOINT_CA", Value: endpoint.CA},
 		corev1.EnvVar{Name: "KOHORT_TOKEN", Value: mountToken + "/" + token},
@@ -131,16 +139,21 @@ func gate(own corev1.Container, port int32) corev1.Container {
 	own.Name = v1alpha1.ContainerGate
 	own.Args = []string{"wait"}
 	own.RestartPolicy = ptr.To(corev1.ContainerRestartPolicyAlways)
-	own.Env = []corev1.EnvVar{
-		{Name: "KOHORT_POD_UID", ValueFrom: &corev1.EnvVarSource{
-			FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.uid"},
-		}},
-		{Name: "KOHORT_PODINFO", Value: mountPodInfo + "/" + annotations},
-		{Name: "KOHORT_GATE_PORT", Value: strconv.Itoa(int(port))},
-	}
-	own.Ports = []corev1.ContainerPort{{Name: gatePortName, ContainerPort: port, Protocol: corev1.ProtocolTCP}}
-	own.VolumeMounts = []corev1.VolumeMount{{Name: volumePodInfo, MountPath: mountPodInfo, ReadOnly: true}}
-	own.StartupProbe = &corev1.Probe{
+	waitForActivation(&own, port)
+	return own
+}
+
+// waitForActivation is what a container needs whose startup probe the launcher holds
+// until the activation.
+func waitForActivation(c *corev1.Container, port int32) {
+	c.Env = append(c.Env,
+		fieldVariable("KOHORT_POD_UID", "metadata.uid"),
+		corev1.EnvVar{Name: "KOHORT_PODINFO", Value: mountPodInfo + "/" + annotations},
+		corev1.EnvVar{Name: "KOHORT_GATE_PORT", Value: strconv.Itoa(int(port))},
+	)
+	c.Ports = append(c.Ports, corev1.ContainerPort{Name: gatePortName, ContainerPort: port, Protocol: corev1.ProtocolTCP})
+	c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: volumePodInfo, MountPath: mountPodInfo, ReadOnly: true})
+	c.StartupProbe = &corev1.Probe{
 		ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
 			Path: gatePath,
 			Port: intstr.FromInt32(port),
@@ -149,7 +162,10 @@ func gate(own corev1.Container, port int32) corev1.Container {
 		TimeoutSeconds:   probeTimeoutSeconds,
 		FailureThreshold: probeFailures,
 	}
-	return own
+}
+
+func fieldVariable(name, path string) corev1.EnvVar {
+	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}}}
 }
 
 // freePort is the first port from gatePort on that the template does not name:

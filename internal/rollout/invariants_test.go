@@ -31,8 +31,8 @@ func (c *checker) truth() string {
 	byID := map[string][]string{}
 	for _, p := range c.w.pods {
 		if p.mayRun() {
-			for _, id := range idsOf(c.w.names, p.Ordinal) {
-				byID[id] = append(byID[id], p.Name)
+			for _, consumer := range p.consumers {
+				byID[consumer.id] = append(byID[consumer.id], p.Name)
 			}
 		}
 		if p.released && kindOf(p.Revision) != good && c.w.owns(p.Ordinal) {

@@ -1,6 +1,7 @@
 // Command bench-rollout measures what a release costs a consumer group: with
-// Kohort's Rolling, and in the same run with a Deployment (dynamic members
-// replaced one by one) and a StatefulSet (static members stopped and started).
+// Kohort's Rolling, with either activation, and in the same run with a Deployment
+// (dynamic members replaced one by one) and a StatefulSet (static members stopped
+// and started).
 // The pods are processes with the delays of a real kubelet, and 2 s for scheduling
 // and pulling; the broker is a real one where Java and Maven are there.
 //
@@ -9,18 +10,20 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"strconv"
 	"syscall"
-	"text/tabwriter"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kohort-dev/kohort/test/lab"
 	"github.com/kohort-dev/kohort/test/measure"
+	"github.com/kohort-dev/kohort/test/subjects"
 	"github.com/kohort-dev/kohort/test/testbed"
 )
 
@@ -38,11 +41,11 @@ const (
 	quiet = 8 * time.Second
 )
 
-// outcome is what one release cost.
-type outcome struct {
-	measure.Summary
-	rebalances int
-	took       time.Duration
+var all = []subjects.Subject{
+	subjects.Kohort("sidecar", "Kohort, Sidecar", nil),
+	subjects.Kohort("process", "Kohort, Process", subjects.Process),
+	subjects.Deployment,
+	subjects.StatefulSet,
 }
 
 func main() {
@@ -72,27 +75,26 @@ func run(ctx context.Context) (err error) {
 	if err := l.Client.Create(ctx, l.Cluster(namespace)); err != nil {
 		return fmt.Errorf("create the KafkaCluster: %w", err)
 	}
-	outcomes := map[string][]outcome{}
+	outcomes := map[string][]subjects.Outcome{}
 	for i := range runs() {
-		for _, s := range subjects {
-			name := fmt.Sprintf("%s-%d", s.name, i)
+		for _, s := range all {
+			name := fmt.Sprintf("%s-%d", s.Name, i)
 			o, err := release(ctx, l, s, name)
 			if err != nil {
 				return fmt.Errorf("measure %s: %w", name, err)
 			}
-			fmt.Fprintf(os.Stderr, "%-14s rebalances %d, longest pause median %v, max %v, twice %d, lost %d, took %v\n",
-				name, o.rebalances, o.MedianPause, o.MaxPause, o.Twice, o.Lost, o.took.Round(100*time.Millisecond))
-			outcomes[s.name] = append(outcomes[s.name], o)
+			fmt.Fprintf(os.Stderr, "%-14s %v\n", name, o)
+			outcomes[s.Name] = append(outcomes[s.Name], o)
 		}
 	}
 	fmt.Printf("\nA release of %d consumers on %d partitions, %d records/s; %s; medians of %d runs\n\n", slots, partitions, perSecond, l.Broker.Kind, runs())
-	table(outcomes)
+	subjects.Table(os.Stdout, all, outcomes, subjects.StatefulSet)
 	return nil
 }
 
 // release measures one release of one subject.
-func release(ctx context.Context, l *lab.Lab, s subject, name string) (outcome, error) {
-	var none outcome
+func release(ctx context.Context, l *lab.Lab, s subjects.Subject, name string) (subjects.Outcome, error) {
+	var none subjects.Outcome
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("it did not get there in "+patience.String()))
 	defer cancel()
 	if err := l.Broker.CreateTopic(ctx, name, partitions); err != nil {
@@ -103,86 +105,21 @@ func release(ctx context.Context, l *lab.Lab, s subject, name string) (outcome, 
 		return none, err
 	}
 	defer producer.Stop()
-	b := &bench{lab: l, name: name}
-	if err := s.start(ctx, b); err != nil {
-		return none, err
+	g := subjects.Group{
+		Client: l.Client, Namespace: namespace, Name: name, Slots: slots, Cluster: "lab", Bootstrap: l.Bootstrap(),
+		Template: func(version string) corev1.PodTemplateSpec { return template(name, version) },
 	}
-	if err := rest(ctx); err != nil {
-		return none, err
-	}
-	before, from := l.Broker.Rebalances(name), time.Now()
-	if err := s.release(ctx, b); err != nil {
-		return none, err
-	}
-	took := time.Since(from)
-	if err := rest(ctx); err != nil {
-		return none, err
-	}
-	to, rebalances := time.Now(), l.Broker.Rebalances(name)-before
-	if err := s.stop(ctx, b); err != nil {
-		return none, err
-	}
-	records, err := measure.Records(l.Logs(namespace, name))
-	if err != nil {
-		return none, err
-	}
-	outcomes := measure.Outcomes(records, from, to)
-	if len(outcomes) != partitions {
-		return none, fmt.Errorf("records of %d partitions were processed, not of %d", len(outcomes), partitions)
-	}
-	return outcome{measure.Summarize(outcomes), rebalances, took}, nil
+	return s.Measure(ctx, g, subjects.Look{
+		Partitions: partitions, Quiet: quiet,
+		Rebalances: func() (int, error) { return l.Broker.Rebalances(name), nil },
+		Records:    func() ([]measure.Record, error) { return measure.Records(l.Logs(namespace, name)) },
+	})
 }
 
-func rest(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(quiet):
-		return nil
+func template(topic, version string) (t corev1.PodTemplateSpec) {
+	raw := lab.Version{Name: version, Command: lab.ConsumerCommand, Records: true}.Raw(topic)
+	if err := json.Unmarshal(raw.Raw, &t); err != nil {
+		panic(err) // it was marshalled a moment ago
 	}
-}
-
-// table prints medians, and ratios to Kohort's.
-func table(outcomes map[string][]outcome) {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\trebalances\tlongest pause, median partition\tworst partition\tprocessed twice\tlost\ttook\tpause, ratio of Kohort's to it")
-	kohort := medianOf(outcomes[subjects[0].name])
-	for _, s := range subjects {
-		m := medianOf(outcomes[s.name])
-		ratio := "-"
-		if m.MedianPause > 0 {
-			ratio = fmt.Sprintf("%.2f", float64(kohort.MedianPause)/float64(m.MedianPause))
-		}
-		fmt.Fprintf(w, "%s\t%d\t%d ms\t%d ms\t%d\t%d\t%.1f s\t%s\n", s.title, m.rebalances,
-			m.MedianPause.Milliseconds(), m.MaxPause.Milliseconds(), m.Twice, m.Lost, m.took.Seconds(), ratio)
-	}
-	w.Flush()
-}
-
-func medianOf(all []outcome) outcome {
-	ints := func(of func(outcome) int) int {
-		var values []int
-		for _, o := range all {
-			values = append(values, of(o))
-		}
-		slices.Sort(values)
-		return values[len(values)/2]
-	}
-	times := func(of func(outcome) time.Duration) time.Duration {
-		var values []time.Duration
-		for _, o := range all {
-			values = append(values, of(o))
-		}
-		return measure.Median(values)
-	}
-	return outcome{
-		Summary: measure.Summary{
-			MedianPause: times(func(o outcome) time.Duration { return o.MedianPause }),
-			MaxPause:    times(func(o outcome) time.Duration { return o.MaxPause }),
-			Twice:       ints(func(o outcome) int { return o.Twice }),
-			Lost:        ints(func(o outcome) int { return o.Lost }),
-		},
-		rebalances: ints(func(o outcome) int { return o.rebalances }),
-		took:       times(func(o outcome) time.Duration { return o.took }),
-	}
+	return t
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
-// running is a template of a program that runs so many consumers.
-func running(consumers int, image string) runtime.RawExtension {
+// runs is a template of a program that runs so many consumers.
+func runs(consumers int, image string) runtime.RawExtension {
 	return runtime.RawExtension{Raw: fmt.Appendf(nil,
 		`{"spec":{"containers":[{"name":"app","image":%q,"env":[{"name":"CONSUMERS","value":"%d"}]}]}}`, image, consumers)}
 }
@@ -35,7 +35,7 @@ func TestSeveralConsumersPerPod(t *testing.T) {
 	w.group(2, func(g *v1alpha1.ConsumerGroup) {
 		g.Spec.Membership.InstanceIDPrefix = "shop"
 		g.Spec.Consumer.ConsumersPerPod = ptr.To[int32](2)
-		g.Spec.Template = running(2, image)
+		g.Spec.Template = runs(2, image)
 	})
 	w.comesUp("orders")
 	all := ids("shop", "-0000-0", "-0000-1", "-0001-0", "-0001-1")
@@ -49,7 +49,7 @@ func TestSeveralConsumersPerPod(t *testing.T) {
 		}
 	}
 
-	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = running(2, "registry.invalid/consumer:2") })
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = runs(2, "registry.invalid/consumer:2") })
 	w.until("the release is through", func() bool {
 		s := w.read("orders").Status
 		return s.ObservedGeneration == 2 && s.StableRevision == s.UpdateRevision && s.Phase == v1alpha1.PhaseRunning && s.UpdatedReplicas == 2
@@ -69,7 +69,7 @@ func TestOtherNumberOfConsumers(t *testing.T) {
 	w.group(1, func(g *v1alpha1.ConsumerGroup) {
 		g.Spec.Membership.InstanceIDPrefix = "shop"
 		g.Spec.Consumer.ConsumersPerPod = ptr.To[int32](3)
-		g.Spec.Template = running(1, image)
+		g.Spec.Template = runs(1, image)
 	})
 	w.until("it is said that the group is not settled", func() bool {
 		return w.is("orders", v1alpha1.ConditionSettled, metav1.ConditionFalse, v1alpha1.ReasonNotSettled) &&
@@ -78,7 +78,7 @@ func TestOtherNumberOfConsumers(t *testing.T) {
 	const missing = "slot 0: consumer.consumersPerPod is 3; instance ids shop-0000-1 and -2 are not in the group: does the program run 3 consumers?"
 	w.until("what is missing is named", func() bool { return strings.Contains(w.read("orders").Status.Message, missing) })
 
-	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = running(4, image) })
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = runs(4, image) })
 	w.until("it is said that there is one too many", func() bool {
 		return w.is("orders", v1alpha1.ConditionSettled, metav1.ConditionTrue, v1alpha1.ReasonSurplusMembers)
 	})

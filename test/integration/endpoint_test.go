@@ -25,8 +25,8 @@ import (
 	"github.com/kohort-dev/kohort/test/testbed"
 )
 
-// launcher is what the gate of a pod does with the operator's endpoint, if the pod
-// was told of one.
+// launcher is what the launcher in a pod does with the operator's endpoint, if the
+// pod was told of one.
 type launcher struct {
 	n        *node
 	url      string
@@ -44,11 +44,9 @@ func (n *node) launch(pod *corev1.Pod) *launcher {
 	l := &launcher{n: n}
 	n.launchers[pod.UID] = l
 	env := map[string]string{}
-	for _, c := range pod.Spec.InitContainers {
-		if c.Name == v1alpha1.ContainerGate {
-			for _, v := range c.Env {
-				env[v.Name] = v.Value
-			}
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		for _, v := range c.Env {
+			env[v.Name] = v.Value
 		}
 	}
 	if l.url = env["KOHORT_ENDPOINT"]; l.url == "" {
@@ -120,18 +118,10 @@ func (w *world) token(pod *corev1.Pod, audience string) string {
 // nothing of any end; nobody else is answered.
 func TestEndpoint(t *testing.T) {
 	w := newWorld(t)
-	address, err := testbed.FreeAddress()
-	w.must(err)
-	_, port, _ := net.SplitHostPort(address)
-	w.startManager(w.serviceAccount(), controllers.EndpointOptions{
-		Address: address, Listen: net.JoinHostPort("", port), Namespace: w.namespace, PodIP: "10.1.2.3",
-	})
+	port := w.startEndpoint()
 	w.kafkaCluster()
 	group := w.group(2)
-	ready := func() bool {
-		return w.is("orders", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunning)
-	}
-	w.nodeUntil("the group is Ready", ready)
+	w.nodeUntil("the group is Ready", w.ready)
 	first := w.pods()
 	if w.node.early != len(first) {
 		t.Errorf("%d of %d pods started by the answer to their request", w.node.early, len(first))
@@ -142,7 +132,7 @@ func TestEndpoint(t *testing.T) {
 
 	w.node.silent = true
 	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template("registry.invalid/consumer:2") })
-	w.nodeUntil("the release is through", ready)
+	w.nodeUntil("the release is through", w.ready)
 	for _, before := range first {
 		var pod corev1.Pod
 		w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(&before), &pod))
@@ -158,6 +148,61 @@ func TestEndpoint(t *testing.T) {
 
 	w.must(w.client.Delete(t.Context(), group))
 	w.nodeUntil("the object is gone", func() bool { return w.gone(group) })
+}
+
+// startEndpoint starts the operator with its activation endpoint, behind this port.
+func (w *world) startEndpoint() (port string) {
+	w.t.Helper()
+	address, err := testbed.FreeAddress()
+	w.must(err)
+	_, port, _ = net.SplitHostPort(address)
+	w.startManager(w.serviceAccount(), controllers.EndpointOptions{
+		Address: address, Listen: net.JoinHostPort("", port), Namespace: w.namespace, PodIP: "10.1.2.3",
+	})
+	return port
+}
+
+func (w *world) ready() bool {
+	w.t.Helper()
+	return w.is("orders", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunning)
+}
+
+// The word of the end counts from the deletion on: before that it is of a consumer
+// that a probe has ended, and which the kubelet starts again. The deletion's time
+// has no more than seconds, and here both come in one.
+func TestWordBeforeTheDeletion(t *testing.T) {
+	w := newWorld(t)
+	w.startEndpoint()
+	w.kafkaCluster()
+	w.group(1)
+	w.nodeUntil("the group is Ready", w.ready)
+	victim := w.pods()[0]
+	l := w.node.launch(&victim)
+	w.node.deaf = victim.UID
+
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+	l.tell()
+	w.must(w.client.Delete(t.Context(), &victim))
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(&victim), &victim))
+	if second := victim.DeletionTimestamp.Add(-30 * time.Second).Add(time.Second); !time.Now().Before(second) {
+		t.Fatal("the word and the deletion were not in one second")
+	}
+	w.nodeUntil("its successor waits", func() bool {
+		return slices.ContainsFunc(w.pods(), func(p corev1.Pod) bool {
+			return p.UID != victim.UID && p.Status.Phase == corev1.PodPending && p.Spec.NodeName != ""
+		})
+	})
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(pollEvery) {
+		w.node.step() // a second consumer of the id would be noticed
+	}
+	if holder := w.read("orders").Status.State.Slots[0].Holder; holder != victim.UID {
+		t.Errorf("pod %s, which has not ended, has lost its slot to %s", victim.UID, holder)
+	}
+
+	l.tell() // the consumer runs on, but this one counts
+	w.node.kill(victim.UID)
+	w.nodeUntil("its successor consumes", func() bool { return len(w.consuming()) == 1 })
+	w.node.deaf = ""
 }
 
 // strangers are not answered, and their word does not count.

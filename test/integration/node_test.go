@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/pods"
 )
 
 // node does what scheduler, kubelet and consumers would do, one thing per pod and
@@ -27,6 +28,8 @@ type node struct {
 	early int
 	// silent: the node says nothing of the ends of containers.
 	silent bool
+	// deaf is a pod of whose deletion the node has not heard.
+	deaf types.UID
 	// twice are instance ids that two consumers had at the same time. Nobody may.
 	twice []string
 }
@@ -71,12 +74,16 @@ func (n *node) step() {
 func (n *node) push(pod *corev1.Pod) error {
 	ctx := n.t.Context()
 	switch {
+	case pod.UID == n.deaf:
+		return nil
 	case pod.DeletionTimestamp != nil:
 		return n.end(pod)
 	case pod.Spec.NodeName == "":
 		return n.client.SubResource("binding").Create(ctx, pod, &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: nodeName}})
 	case strings.Contains(pod.Spec.Containers[0].Image, "missing"):
 		return n.report(pod, waiting("ErrImagePull"), false)
+	case !n.activated(pod) && pods.Launched(pod):
+		return n.report(pod, running(pod), false)
 	case !n.activated(pod):
 		return n.report(pod, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}}, false)
 	case n.consumers[pod.UID] == nil:
@@ -85,7 +92,11 @@ func (n *node) push(pod *corev1.Pod) error {
 		}
 		n.consume(pod)
 	}
-	return n.report(pod, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(pod.CreationTimestamp.Time)}}, true)
+	return n.report(pod, running(pod), true)
+}
+
+func running(pod *corev1.Pod) corev1.ContainerState {
+	return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(pod.CreationTimestamp.Time)}}
 }
 
 func waiting(reason string) corev1.ContainerState {
@@ -128,7 +139,7 @@ func (n *node) report(pod *corev1.Pod, state corev1.ContainerState, started bool
 	if started {
 		ready, pod.Status.Phase = corev1.ConditionTrue, corev1.PodRunning
 	}
-	gate := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(pod.CreationTimestamp.Time)}}
+	gate := running(pod)
 	check := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", FinishedAt: metav1.NewTime(pod.CreationTimestamp.Time)}}
 	if state.Waiting != nil && state.Waiting.Reason == "ErrImagePull" {
 		// It is the check of the image that finds out; nothing comes after it.
@@ -138,6 +149,9 @@ func (n *node) report(pod *corev1.Pod, state corev1.ContainerState, started bool
 	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{
 		{Name: v1alpha1.ContainerCheckPrefix + "app", Image: pod.Spec.Containers[0].Image, State: check},
 		{Name: v1alpha1.ContainerGate, State: gate, Started: ptr.To(started)},
+	}
+	if pods.Launched(pod) {
+		pod.Status.InitContainerStatuses = pod.Status.InitContainerStatuses[:1]
 	}
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", State: state, Started: ptr.To(started), Ready: started}}
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}

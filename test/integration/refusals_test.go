@@ -79,19 +79,28 @@ func TestGroupNotAllowed(t *testing.T) {
 
 func TestTemplateThatIsRefused(t *testing.T) {
 	for name, bad := range map[string]struct{ template, says string }{
-		"by Kohort":         {`{"spec":{"restartPolicy":"Never","containers":[{"name":"app","image":"x"}]}}`, "restartPolicy Never is refused"},
-		"by the API server": {`{"spec":{"containers":[{"name":"app"}]}}`, "the API server refuses a pod of the template"},
+		"by Kohort":          {`{"spec":{"restartPolicy":"Never","containers":[{"name":"app","image":"x"}]}}`, "restartPolicy Never is refused"},
+		"for its activation": {`{"spec":{"containers":[{"name":"app","image":"x"}]}}`, "template.spec.containers[0].command is missing"},
+		"by the API server":  {`{"spec":{"containers":[{"name":"app"}]}}`, "the API server refuses a pod of the template"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.kafkaCluster()
-			w.group(1, func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = runtime.RawExtension{Raw: []byte(bad.template)} })
+			w.group(1, func(g *v1alpha1.ConsumerGroup) {
+				g.Spec.Template = runtime.RawExtension{Raw: []byte(bad.template)}
+				if strings.Contains(bad.says, "command") {
+					g.Spec.Membership.Activation = v1alpha1.ActivationProcess
+				}
+			})
 			w.until("the group is stalled", func() bool { return w.isStalled("orders", v1alpha1.ReasonInvalidTemplate) })
 			w.says("orders", bad.says)
 			if pods := w.pods(); len(pods) > 0 {
 				t.Errorf("%d pods were made, want none", len(pods))
 			}
-			w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template(image) })
+			w.change("orders", func(g *v1alpha1.ConsumerGroup) {
+				g.Spec.Template = template(image)
+				g.Spec.Membership.Activation = ""
+			})
 			w.comesUp("orders")
 		})
 	}

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
@@ -205,4 +207,31 @@ func images(pods []corev1.Pod) []string {
 		all = append(all, p.Spec.Containers[0].Image)
 	}
 	return all
+}
+
+// A pass may begin before the cache shows what the last one wrote.
+func TestFirstPassOverAnOldObject(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	group := w.group(1)
+	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
+	w.must(err)
+	w.operator.groups.Client = interceptor.NewClient(c, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
+			if read, ok := object.(*v1alpha1.ConsumerGroup); ok {
+				group.DeepCopyInto(read)
+				return nil
+			}
+			return c.Get(ctx, key, object, opts...)
+		},
+	})
+	for pass := range 2 {
+		result, err := w.operator.groups.Reconcile(t.Context(), requestFor(group))
+		if err != nil {
+			t.Fatalf("pass %d: %v", pass, err)
+		}
+		if again := result.RequeueAfter > 0; again != (pass == 1) {
+			t.Errorf("pass %d: again in %v", pass, result.RequeueAfter)
+		}
+	}
 }

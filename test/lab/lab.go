@@ -31,6 +31,9 @@ const (
 	ConsumerImage = "consumer:lab"
 )
 
+// ConsumerCommand is the sample consumer, found in the PATH of its image.
+const ConsumerCommand = "consumer"
+
 // operatorNamespace is where the operator keeps what is its own.
 const operatorNamespace = "kohort-system"
 
@@ -121,7 +124,10 @@ func (l *Lab) start(ctx context.Context, options Options) error {
 		Delays: options.Delays,
 		Images: map[string]testbed.Image{
 			LauncherImage: {Entrypoint: []string{l.programs.launcher}},
-			ConsumerImage: {Entrypoint: []string{l.programs.consumer}},
+			ConsumerImage: {
+				Entrypoint: []string{l.programs.consumer},
+				Env:        map[string]string{"PATH": filepath.Dir(l.programs.consumer) + ":" + os.Getenv("PATH")},
+			},
 		},
 	})
 	if err != nil {

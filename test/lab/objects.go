@@ -29,7 +29,10 @@ type Version struct {
 	Rate      int    // 0: as fast as it can
 	Behaviour string // "", slow, stalled, crash, never-joins, ignores-sigterm
 	Image     string // "": the sample consumer's
+	Command   string // "": the image's entrypoint
 	Records   bool   // logs every record
+	// StartupProbe asks whether the program answers, before anything else asks.
+	StartupProbe bool
 	// StartDelayMillis is how long the program takes before it joins.
 	StartDelayMillis int
 	// GraceSeconds is the pod's terminationGracePeriodSeconds; 0: 30.
@@ -54,19 +57,23 @@ func (v Version) Template(topic string) map[string]any {
 	if grace == 0 {
 		grace = 30
 	}
+	app := map[string]any{
+		"name": "app", "image": image, "env": env,
+		"ports": []any{map[string]any{"name": "health", "containerPort": 8080}},
+		"readinessProbe": map[string]any{
+			"httpGet":       map[string]any{"path": "/ready", "port": "health"},
+			"periodSeconds": 1,
+		},
+	}
+	if v.Command != "" {
+		app["command"] = []any{v.Command}
+	}
+	if v.StartupProbe {
+		app["startupProbe"] = map[string]any{"tcpSocket": map[string]any{"port": "health"}, "periodSeconds": 1, "failureThreshold": 60}
+	}
 	return map[string]any{
 		"metadata": map[string]any{"labels": map[string]any{"app": topic}},
-		"spec": map[string]any{
-			"terminationGracePeriodSeconds": grace,
-			"containers": []any{map[string]any{
-				"name": "app", "image": image, "env": env,
-				"ports": []any{map[string]any{"name": "health", "containerPort": 8080}},
-				"readinessProbe": map[string]any{
-					"httpGet":       map[string]any{"path": "/ready", "port": "health"},
-					"periodSeconds": 1,
-				},
-			}},
-		},
+		"spec":     map[string]any{"terminationGracePeriodSeconds": grace, "containers": []any{app}},
 	}
 }
 

@@ -22,6 +22,9 @@ type Record struct {
 	Partition int32
 	Offset    int64
 	At        time.Time
+	// Owner is who processed it: the log that it was read from, and how many times
+	// its consumer had been assigned partitions.
+	Owner string
 }
 
 // Records reads all records from the logs that match a pattern (filepath.Glob).
@@ -40,10 +43,18 @@ func Records(pattern string) ([]Record, error) {
 		}
 		scanner := bufio.NewScanner(file)
 		scanner.Buffer(nil, 1<<20)
+		assignments := 0
 		for scanner.Scan() {
 			var e journal.Entry
-			if json.Unmarshal(scanner.Bytes(), &e) == nil && e.Event == journal.Record {
-				records = append(records, Record{e.Topic, e.Partition, e.First, time.UnixMilli(e.FirstMS)})
+			if json.Unmarshal(scanner.Bytes(), &e) != nil {
+				continue
+			}
+			switch e.Event {
+			case journal.Assigned:
+				assignments++
+			case journal.Record:
+				owner := fmt.Sprintf("%s#%d", filepath.Base(path), assignments)
+				records = append(records, Record{e.Topic, e.Partition, e.First, time.UnixMilli(e.FirstMS), owner})
 			}
 		}
 		if err := scanner.Err(); err != nil {
@@ -68,6 +79,9 @@ type Outcome struct {
 	// Lost is how many offsets between the first and the last processed one were
 	// never processed. (A topic without transactions has no gaps of its own.)
 	Lost int
+	// Contested is how many records were processed by an owner whose successor had
+	// processed them before: two went on at once.
+	Contested int
 }
 
 // Outcomes is what the records that were processed in a span of time went
@@ -87,9 +101,11 @@ func Outcomes(records []Record, from, to time.Time) []Outcome {
 	}
 	var outcomes []Outcome
 	for k, all := range byPartition {
+		slices.SortStableFunc(all, func(a, b Record) int { return a.At.Compare(b.At) })
 		o := Outcome{Topic: k.topic, Partition: k.partition}
 		o.Pause = pause(all, from, to)
 		o.Twice, o.Lost = counts(all)
+		o.Contested = contested(all)
 		outcomes = append(outcomes, o)
 	}
 	slices.SortFunc(outcomes, func(a, b Outcome) int {
@@ -98,10 +114,9 @@ func Outcomes(records []Record, from, to time.Time) []Outcome {
 	return outcomes
 }
 
-// pause is the longest gap that lies in the span; one that is still open at its
+// pause is the longest gap, in records sorted by time, that lies in the span; one that is still open at its
 // end counts up to there.
 func pause(records []Record, from, to time.Time) time.Duration {
-	slices.SortFunc(records, func(a, b Record) int { return a.At.Compare(b.At) })
 	last, longest := from, time.Duration(0)
 	for _, r := range records {
 		if r.At.Before(from) {
@@ -126,10 +141,30 @@ func counts(records []Record) (twice, lost int) {
 	return twice, int(last-first) + 1 - len(times)
 }
 
+// contested counts, in records sorted by time, those that an owner processed after
+// one that came later had. A successor that processes again what its predecessor
+// had not committed is none.
+func contested(records []Record) int {
+	came := map[string]int{} // by owner: the position of its first record
+	last := map[int64]int{}  // by offset: when the last came of those that processed it
+	n := 0
+	for i, r := range records {
+		if _, here := came[r.Owner]; !here {
+			came[r.Owner] = i
+		}
+		if last[r.Offset] > came[r.Owner] {
+			n++
+		}
+		last[r.Offset] = max(last[r.Offset], came[r.Owner])
+	}
+	return n
+}
+
 // Summary of the outcomes of all partitions.
 type Summary struct {
-	MedianPause, MaxPause time.Duration
-	Twice, Lost           int
+	// SumPause is of the longest pauses of all partitions.
+	MedianPause, MaxPause, SumPause time.Duration
+	Twice, Lost, Contested          int
 }
 
 // Summarize sums outcomes up.
@@ -138,8 +173,10 @@ func Summarize(outcomes []Outcome) Summary {
 	var pauses []time.Duration
 	for _, o := range outcomes {
 		pauses = append(pauses, o.Pause)
+		s.SumPause += o.Pause
 		s.Twice += o.Twice
 		s.Lost += o.Lost
+		s.Contested += o.Contested
 	}
 	s.MedianPause = Median(pauses)
 	if len(pauses) > 0 {

@@ -3,6 +3,7 @@ package measure
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,9 +14,9 @@ func at(ms int64) time.Time { return time.UnixMilli(ms) }
 
 func TestOutcomes(t *testing.T) {
 	records := []Record{
-		{"orders", 0, 10, at(1000)}, {"orders", 0, 11, at(1100)}, {"orders", 0, 12, at(1900)},
-		{"orders", 0, 12, at(1950)}, {"orders", 0, 14, at(2000)},
-		{"orders", 1, 5, at(500)}, {"orders", 1, 6, at(1200)},
+		{"orders", 0, 10, at(1000), "a"}, {"orders", 0, 11, at(1100), "a"}, {"orders", 0, 12, at(1900), "a"},
+		{"orders", 0, 12, at(1950), "a"}, {"orders", 0, 14, at(2000), "a"},
+		{"orders", 1, 5, at(500), "a"}, {"orders", 1, 6, at(1200), "a"},
 	}
 	got := Outcomes(records, at(1000), at(2000))
 	want := []Outcome{
@@ -26,7 +27,7 @@ func TestOutcomes(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	summary := Summary{MedianPause: 800 * time.Millisecond, MaxPause: 800 * time.Millisecond, Twice: 1, Lost: 1}
+	summary := Summary{MedianPause: 800 * time.Millisecond, MaxPause: 800 * time.Millisecond, SumPause: 1600 * time.Millisecond, Twice: 1, Lost: 1}
 	if diff := cmp.Diff(summary, Summarize(got)); diff != "" {
 		t.Error(diff)
 	}
@@ -35,6 +36,7 @@ func TestOutcomes(t *testing.T) {
 func TestRecordsPassesOverWhatIsNotARecord(t *testing.T) {
 	log := `{"t":1000,"event":"joined","generation":3}
 not json at all
+{"t":1003,"event":"assigned","partitions":{"orders":[2]}}
 {"t":1005,"event":"record","topic":"orders","partition":2,"first":7,"last":7,"firstMs":1001}
 {"t":1002,"event":"record","topic":"orders","par`
 	path := filepath.Join(t.TempDir(), "app.log")
@@ -45,8 +47,30 @@ not json at all
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Record{{"orders", 2, 7, at(1001)}}, got); diff != "" {
+	if diff := cmp.Diff([]Record{{"orders", 2, 7, at(1001), "app.log#1"}}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestContested(t *testing.T) {
+	for name, c := range map[string]struct {
+		want int
+		logs string // which owner processed which offset, in order
+	}{
+		"one pod after the other":                    {0, "a1 a2 b3 b4"},
+		"a successor repeats what was not committed": {0, "a1 a2 a3 b2 b3 b4"},
+		"a restart repeats its own":                  {0, "a1 a2 a1 a2 a3"},
+		"back to the first by a rebalance":           {0, "a1 b2 b3 A3"},
+		"the first goes on with what the second has": {2, "a1 b1 b2 b3 a2 a3"},
+		"side by side, the first ahead":              {1, "a1 a2 b2 a3 b3 b4 a4 b5"},
+	} {
+		var records []Record
+		for i, r := range strings.Fields(c.logs) {
+			records = append(records, Record{"orders", 0, int64(r[1] - '0'), at(int64(i)), r[:1]})
+		}
+		if got := Outcomes(records, at(0), at(100))[0].Contested; got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/kohort-dev/kohort/test/testbed/certificates"
 	"github.com/kohort-dev/kohort/test/testbed/process"
 )
 
@@ -55,7 +56,7 @@ type ControlPlane struct {
 	Dir string
 
 	temporary bool
-	authority *authority
+	authority *certificates.Authority
 	url       string
 	children  []*process.Process
 }
@@ -149,14 +150,14 @@ func (c *ControlPlane) Stop() error {
 // UserConfig makes a configuration that the API server knows as a user in groups;
 // what the user may do is for RBAC objects to say.
 func (c *ControlPlane) UserConfig(user string, groups ...string) (*rest.Config, error) {
-	pair, err := c.authority.client(user, groups...)
+	pair, err := clientCertificate(c.authority, user, groups...)
 	if err != nil {
 		return nil, err
 	}
 	return &rest.Config{
 		Host: c.url,
 		TLSClientConfig: rest.TLSClientConfig{
-			CAData: c.authority.pem, CertData: pair.certificate, KeyData: pair.key,
+			CAData: c.authority.PEM, CertData: pair.Certificate, KeyData: pair.Key,
 		},
 		// Negative is without a limit: a test shall not measure the client's own.
 		QPS: -1,
@@ -179,7 +180,7 @@ func (c *ControlPlane) ServiceAccountConfig(ctx context.Context, namespace, name
 	return &rest.Config{
 		Host:            c.url,
 		BearerToken:     token.Status.Token,
-		TLSClientConfig: rest.TLSClientConfig{CAData: c.authority.pem},
+		TLSClientConfig: rest.TLSClientConfig{CAData: c.authority.PEM},
 		QPS:             -1,
 	}, nil
 }

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kohort-dev/kohort/test/testbed/certificates"
 	"github.com/kohort-dev/kohort/test/testbed/process"
 )
 
@@ -97,10 +98,10 @@ func (c *ControlPlane) startAPIServer(ctx context.Context, etcdURL string) error
 
 func (c *ControlPlane) writeCertificates() error {
 	var err error
-	if c.authority, err = newAuthority(); err != nil {
+	if c.authority, err = certificates.NewAuthority("kohort-testbed"); err != nil {
 		return err
 	}
-	server, err := c.authority.server()
+	server, err := serverCertificate(c.authority)
 	if err != nil {
 		return err
 	}
@@ -109,9 +110,9 @@ func (c *ControlPlane) writeCertificates() error {
 		return err
 	}
 	return errors.Join(
-		writeSecret(c.file("ca.crt"), c.authority.pem),
-		writeSecret(c.file("apiserver.crt"), server.certificate),
-		writeSecret(c.file("apiserver.key"), server.key),
+		writeSecret(c.file("ca.crt"), c.authority.PEM),
+		writeSecret(c.file("apiserver.crt"), server.Certificate),
+		writeSecret(c.file("apiserver.key"), server.Key),
 		writeSecret(c.file("token.key"), tokenKey),
 	)
 }

@@ -29,7 +29,8 @@
 //     container's mount paths names the volume's folder on the host instead;
 //   - every declared containerPort is a free port of the host; a variable whose
 //     name ends in PORT and whose value is a declared containerPort gets that
-//     port, and probes are sent to it. Every pod's address is 127.0.0.1.
+//     port, as do the members "port" of one that is a JSON object, and probes are
+//     sent to it. Every pod's address is 127.0.0.1.
 //
 // Everything else is meant to be what a kubelet does, in the order in which it
 // does it: init containers, native sidecars, probes, back-off, the statuses and

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,8 +43,32 @@ func (w *podWorker) processSpec(ctx context.Context, c *container) (process.Spec
 	if onHost := w.hostPath(c, c.spec.WorkingDir); onHost != c.spec.WorkingDir {
 		dir = onHost
 	}
-	return process.Spec{Path: command[0], Args: command[1:], Env: w.hostEnvironment(c, env, dir), Dir: dir}, nil
+	all := w.hostEnvironment(c, env, dir)
+	return process.Spec{Path: lookUp(command[0], all), Args: command[1:], Env: all, Dir: dir}, nil
 }
+
+// lookUp finds a program in the container's PATH; if it is in none of its folders,
+// whoever starts it will say so.
+func lookUp(program string, env []string) string {
+	if strings.Contains(program, "/") {
+		return program
+	}
+	for _, variable := range env {
+		path, ok := strings.CutPrefix(variable, "PATH=")
+		if !ok {
+			continue
+		}
+		for _, folder := range filepath.SplitList(path) {
+			if found, err := exec.LookPath(filepath.Join(folder, program)); err == nil {
+				return found
+			}
+		}
+	}
+	return program
+}
+
+// portMember is a port in JSON.
+var portMember = regexp.MustCompile(`"port":[0-9]+`)
 
 // hostEnvironment turns a container's variables into those of the process.
 func (w *podWorker) hostEnvironment(c *container, env map[string]string, dir string) []string {
@@ -51,8 +77,14 @@ func (w *podWorker) hostEnvironment(c *container, env map[string]string, dir str
 	maps.Copy(all, c.image.Env)
 	for name, value := range env {
 		value = w.hostPath(c, value)
-		if strings.HasSuffix(name, "PORT") {
+		switch {
+		case strings.HasSuffix(name, "PORT"):
 			value = w.hostPort(value)
+		case strings.HasPrefix(value, "{"):
+			value = portMember.ReplaceAllStringFunc(value, func(member string) string {
+				key, port, _ := strings.Cut(member, ":")
+				return key + ":" + w.hostPort(port)
+			})
 		}
 		all[name] = value
 	}

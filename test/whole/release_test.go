@@ -26,6 +26,50 @@ func TestReleaseRollsThrough(t *testing.T) {
 	g.nothingLost(0)
 }
 
+// TestReleaseOfAProcess: the same where the program is started by the launcher, also
+// through a change of where pods wait, a crash, and a program that does not exist.
+func TestReleaseOfAProcess(t *testing.T) {
+	t.Parallel()
+	version := func(name string) lab.Version {
+		return lab.Version{Name: name, Command: lab.ConsumerCommand, StartupProbe: true, Records: true}
+	}
+	g := start(t, "process", 3, func(cg *v1alpha1.ConsumerGroup) {
+		cg.Spec.Template = version("v1").Raw("process")
+		cg.Spec.Rollout.ProgressDeadlineSeconds = ptr.To[int32](30)
+	})
+	g.rebalances(0, func() {
+		g.change(func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Membership.Activation = v1alpha1.ActivationProcess })
+		g.released(3)
+		g.release(version("v2"))
+		g.released(3)
+	})
+	g.nothingLost(0)
+
+	missing := version("v3")
+	missing.Command = "no-such-consumer"
+	g.release(missing)
+	g.until("a rollback", func(cg *v1alpha1.ConsumerGroup) bool {
+		r := cg.Status.State.Rollout
+		return r != nil && r.Stage == v1alpha1.RolloutRolledBack
+	})
+	status := g.get().Status
+	g.Expect(status.Message).To(ContainSubstring("exit code 127"))
+	g.Expect(status.ReadyReplicas).To(BeEquivalentTo(3), "slots that lost their pod to a release that cannot start")
+
+	g.Eventually(g.pods).Should(HaveLen(3))
+	pod := g.pods()[0]
+	g.Expect(world.Kubelet.Kill(pod.Namespace, pod.Name, "app")).To(Succeed())
+	g.until("its restart in its own pod", func(cg *v1alpha1.ConsumerGroup) bool {
+		for _, p := range g.pods() {
+			if p.UID == pod.UID {
+				app := p.Status.ContainerStatuses[0]
+				return app.RestartCount == 1 && app.Ready && cg.Status.ReadyReplicas == 3
+			}
+		}
+		return false
+	})
+}
+
 // TestBadReleaseIsRolledBack: it is stopped at its first slot, and says why.
 func TestBadReleaseIsRolledBack(t *testing.T) {
 	t.Parallel()

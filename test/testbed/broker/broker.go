@@ -92,7 +92,7 @@ func Start(ctx context.Context, options Options) (*Broker, error) {
 		b.Kind = BootstrapVariable + "=" + os.Getenv(BootstrapVariable)
 		b.server = external(strings.Split(os.Getenv(BootstrapVariable), ","))
 	case installed("java") && installed("mvn"):
-		b.Kind = "Apache Kafka " + kafkaVersion
+		b.Kind = "Apache Kafka " + KafkaVersion
 		b.server, err = startKafka(ctx, options)
 	default:
 		b.Kind = Kfake

@@ -16,17 +16,17 @@ import (
 	"github.com/kohort-dev/kohort/test/testbed/process"
 )
 
-// kafkaVersion is the one that pom.xml names.
-const kafkaVersion = "4.4.0"
+// KafkaVersion is the one that pom.xml names.
+const KafkaVersion = "4.4.0"
 
 //go:embed pom.xml
 var pom []byte
 
-// fetchJars has Maven fetch the broker's jars into the user's cache folder, once,
+// Jars has Maven fetch the broker's jars into the user's cache folder, once,
 // and returns their folder.
-func fetchJars(ctx context.Context, progress io.Writer) (jars string, err error) {
+func Jars(ctx context.Context, progress io.Writer) (jars string, err error) {
 	sum := sha256.Sum256(pom)
-	dir, unlock, err := cache.Lock(ctx, "kafka-"+kafkaVersion+"-"+hex.EncodeToString(sum[:])[:12], progress)
+	dir, unlock, err := cache.Lock(ctx, "kafka-"+KafkaVersion+"-"+hex.EncodeToString(sum[:])[:12], progress)
 	if err != nil {
 		return "", fmt.Errorf("find Kafka's jars: %w", err)
 	}
@@ -37,7 +37,7 @@ func fetchJars(ctx context.Context, progress io.Writer) (jars string, err error)
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("look for Kafka's jars: %w", err)
 	}
-	fmt.Fprintf(progress, "fetching Apache Kafka %s from Maven Central, 43 MB, once (%s)\n", kafkaVersion, jars)
+	fmt.Fprintf(progress, "fetching Apache Kafka %s from Maven Central, 43 MB, once (%s)\n", KafkaVersion, jars)
 	return jars, mavenCopy(ctx, dir, jars)
 }
 

@@ -39,14 +39,14 @@ type kafka struct {
 }
 
 func startKafka(ctx context.Context, options Options) (*kafka, error) {
-	jars, err := fetchJars(ctx, options.Progress)
+	jars, err := Jars(ctx, options.Progress)
 	if err != nil {
 		return nil, err
 	}
 	k := &kafka{options: options, dir: options.Dir, jars: jars}
 	err = k.prepare(ctx)
 	if err == nil {
-		fmt.Fprintln(options.Progress, "starting Apache Kafka", kafkaVersion)
+		fmt.Fprintln(options.Progress, "starting Apache Kafka", KafkaVersion)
 		err = k.run(ctx)
 	}
 	if err != nil {

@@ -1,0 +1,188 @@
+// Package podlogs keeps the logs of pods, which a cluster forgets when their pods
+// go: a consumer's journal is what a test reads, long after the consumer ended.
+package podlogs
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+// pollInterval is how often pods are looked for, and how soon a log that broke
+// off is asked for again.
+const pollInterval = 250 * time.Millisecond
+
+// Keeper follows the logs of all containers of a namespace.
+type Keeper struct {
+	clientset kubernetes.Interface
+	namespace string
+	dir       string
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu   sync.Mutex
+	seen map[string]bool // by UID and container
+	errs []error
+}
+
+// Keep follows until Stop. The logs come into dir as POD_CONTAINER.log; what a
+// container that was restarted had said before is in the same file.
+func Keep(clientset kubernetes.Interface, namespace, dir string) (*Keeper, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make a folder for logs: %w", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	k := &Keeper{clientset: clientset, namespace: namespace, dir: dir, stop: stop, seen: map[string]bool{}}
+	k.running.Go(func() { k.look(ctx) })
+	return k, nil
+}
+
+// Pattern finds the logs of a container in all pods whose names begin with a
+// prefix (filepath.Glob).
+func (k *Keeper) Pattern(prefix, container string) string {
+	return filepath.Join(k.dir, prefix+"*_"+container+".log")
+}
+
+func (k *Keeper) path(pod, container string) string {
+	return filepath.Join(k.dir, pod+"_"+container+".log")
+}
+
+// Stop ends following, and says what could not be kept.
+func (k *Keeper) Stop() error {
+	k.stop()
+	k.running.Wait()
+	return errors.Join(k.errs...)
+}
+
+func (k *Keeper) failed(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.errs = append(k.errs, err)
+}
+
+// look looks for new pods.
+func (k *Keeper) look(ctx context.Context) {
+	for ctx.Err() == nil {
+		pods, err := k.clientset.CoreV1().Pods(k.namespace).List(ctx, metav1.ListOptions{})
+		if err == nil {
+			for i := range pods.Items {
+				k.follow(ctx, &pods.Items[i])
+			}
+		}
+		pause(ctx)
+	}
+}
+
+// follow begins to follow a pod's containers that have started.
+func (k *Keeper) follow(ctx context.Context, pod *corev1.Pod) {
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for _, s := range list {
+			key := string(pod.UID) + s.Name
+			if s.ContainerID == "" || k.seen[key] {
+				continue
+			}
+			k.seen[key] = true
+			l := &log{keeper: k, pod: pod, container: s.Name, lines: map[uint64]bool{}, seed: maphash.MakeSeed()}
+			k.running.Go(func() {
+				if err := l.keep(ctx); err != nil {
+					k.failed(fmt.Errorf("keep the log of container %s of pod %s: %w", s.Name, pod.Name, err))
+				}
+			})
+		}
+	}
+}
+
+// log is that of one container of one pod.
+type log struct {
+	keeper    *Keeper
+	pod       *corev1.Pod
+	container string
+	file      *os.File
+	// lines that are kept. A log that broke off is read from its beginning.
+	lines map[uint64]bool
+	seed  maphash.Seed
+}
+
+func (l *log) keep(ctx context.Context) (err error) {
+	l.file, err = os.OpenFile(l.keeper.path(l.pod.Name, l.container), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.file.Close()) }()
+	for restarts := int32(0); ctx.Err() == nil; {
+		if err := l.read(ctx, false); err != nil {
+			return err
+		}
+		pod, err := l.keeper.clientset.CoreV1().Pods(l.pod.Namespace).Get(ctx, l.pod.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) || err == nil && pod.UID != l.pod.UID {
+			return nil
+		}
+		if err == nil {
+			if now := restartsOf(pod, l.container); now != restarts {
+				restarts = now
+				if err := l.read(ctx, true); err != nil {
+					return err
+				}
+			}
+		}
+		pause(ctx)
+	}
+	return nil
+}
+
+// read adds the lines that are new: of the container as it runs, until it ends,
+// or of the one before its last restart. A node that does not answer is asked
+// again; only what fails here is an error.
+func (l *log) read(ctx context.Context, previous bool) error {
+	stream, err := l.keeper.clientset.CoreV1().Pods(l.pod.Namespace).GetLogs(l.pod.Name,
+		&corev1.PodLogOptions{Container: l.container, Follow: !previous, Previous: previous}).Stream(ctx)
+	if err != nil {
+		return nil
+	}
+	defer stream.Close()
+	lines := bufio.NewReader(stream)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err != nil { // what has no end is read again
+			return nil //nolint:nilerr // the loop asks again, or sees that the pod has gone
+		}
+		sum := maphash.Bytes(l.seed, line)
+		if l.lines[sum] {
+			continue
+		}
+		l.lines[sum] = true
+		if _, err := l.file.Write(line); err != nil {
+			return err
+		}
+	}
+}
+
+func restartsOf(pod *corev1.Pod, container string) int32 {
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for _, s := range list {
+			if s.Name == container {
+				return s.RestartCount
+			}
+		}
+	}
+	return 0
+}
+
+func pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(pollInterval):
+	}
+}

@@ -1,0 +1,135 @@
+package world
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+)
+
+// Container is the consumer's in its pods, and the producer's.
+const Container = "app"
+
+// Consumer is what a template of a sample consumer says.
+type Consumer struct {
+	Topic     string
+	Version   string
+	Image     string   // "": the Go consumer's
+	Rate      int      // records per second and pod; 0: as fast as it can
+	Command   []string // nil: the Go consumer's
+	Behaviour string   // "", slow, stalled, crash, never-joins, hungry, ignores-sigterm
+	// StartDelayMillis is how long the program takes before it joins.
+	StartDelayMillis int
+	// Change changes the template, where a case needs what others do not.
+	Change func(*corev1.PodTemplateSpec)
+}
+
+// Template is the pod template, as restricted as a namespace may ask for.
+func (c Consumer) Template() corev1.PodTemplateSpec {
+	image, command := c.Image, c.Command
+	if image == "" {
+		image = ConsumerImage
+	}
+	if command == nil {
+		command = []string{"/consumer"}
+	}
+	template := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "consumer"}},
+		Spec: corev1.PodSpec{
+			SecurityContext: restrictedPod(),
+			Containers: []corev1.Container{{
+				Name: Container, Image: image, ImagePullPolicy: corev1.PullIfNotPresent, Command: command,
+				Env: []corev1.EnvVar{
+					{Name: "TOPICS", Value: c.Topic}, {Name: "VERSION", Value: c.Version},
+					{Name: "RATE", Value: strconv.Itoa(c.Rate)}, {Name: "BEHAVIOUR", Value: c.Behaviour},
+					{Name: "START_DELAY_MS", Value: strconv.Itoa(c.StartDelayMillis)},
+					{Name: "HEALTH_PORT", Value: "8080"}, {Name: "LOG_RECORDS", Value: "1"},
+				},
+				Ports: []corev1.ContainerPort{{Name: "health", ContainerPort: 8080}},
+				ReadinessProbe: &corev1.Probe{
+					ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromString("health")}},
+					PeriodSeconds: 1,
+				},
+				Resources: corev1.ResourceRequirements{
+					Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
+				},
+				SecurityContext: restrictedContainer(),
+			}},
+		},
+	}
+	if c.Change != nil {
+		c.Change(&template)
+	}
+	return template
+}
+
+// Raw is the template as a ConsumerGroup takes it.
+func (c Consumer) Raw() runtime.RawExtension {
+	raw, err := json.Marshal(c.Template())
+	if err != nil {
+		panic(fmt.Sprintf("a pod template can be marshalled: %v", err))
+	}
+	return runtime.RawExtension{Raw: raw}
+}
+
+// Producer is the pod of the sample producer.
+type Producer struct {
+	Namespace, Name  string
+	Topic            string
+	Partitions, Rate int
+	// Burst is how many records it writes at once at its start.
+	Burst     int
+	Bootstrap string
+}
+
+// Pod is the producer's. It stands where the brokers do, so that no test that
+// harms a node that works harms it.
+func (p Producer) Pod() *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name, Labels: map[string]string{"app": "producer"}},
+		Spec: corev1.PodSpec{
+			SecurityContext: restrictedPod(),
+			RestartPolicy:   corev1.RestartPolicyNever,
+			Tolerations: []corev1.Toleration{{
+				Key: "node-role.kubernetes.io/control-plane", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule,
+			}},
+			Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+				PreferredDuringSchedulingIgnoredDuringExecution: []corev1.PreferredSchedulingTerm{{
+					Weight: 100,
+					Preference: corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{
+						Key: "node-role.kubernetes.io/control-plane", Operator: corev1.NodeSelectorOpExists,
+					}}},
+				}},
+			}},
+			Containers: []corev1.Container{{
+				Name: Container, Image: ProducerImage, ImagePullPolicy: corev1.PullIfNotPresent,
+				Env: []corev1.EnvVar{
+					{Name: "KAFKA_BOOTSTRAP_SERVERS", Value: p.Bootstrap}, {Name: "TOPICS", Value: p.Topic},
+					{Name: "RATE", Value: strconv.Itoa(p.Rate)}, {Name: "BURST", Value: strconv.Itoa(p.Burst)},
+					{Name: "CREATE_PARTITIONS", Value: strconv.Itoa(p.Partitions)},
+				},
+				SecurityContext: restrictedContainer(),
+			}},
+		},
+	}
+}
+
+func restrictedPod() *corev1.PodSecurityContext {
+	return &corev1.PodSecurityContext{
+		RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To[int64](65532),
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+}
+
+func restrictedContainer() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: ptr.To(false),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+}

@@ -1,0 +1,74 @@
+package subjects
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kohort-dev/kohort/test/measure"
+)
+
+// Outcome is what one release cost.
+type Outcome struct {
+	measure.Summary
+	Rebalances int
+	Took       time.Duration
+}
+
+func (o Outcome) String() string {
+	return fmt.Sprintf("rebalances %d, longest pause median %v, max %v, sum %v, twice %d, lost %d, took %v", o.Rebalances,
+		o.MedianPause, o.MaxPause, o.SumPause, o.Twice, o.Lost, o.Took.Round(100*time.Millisecond))
+}
+
+// Table prints medians, the greatest of the worst partitions beside them, and the
+// ratio of each pause to that of a reference.
+func Table(out io.Writer, all []Subject, outcomes map[string][]Outcome, reference Subject) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\trebalances\tlongest pause, median partition\tworst partition (max)\tsum of pauses\ttwice\tlost\ttook\tpause / %s's\n", reference.Name)
+	base := medianOf(outcomes[reference.Name])
+	for _, s := range all {
+		m := medianOf(outcomes[s.Name])
+		ratio := "-"
+		if base.MedianPause > 0 {
+			ratio = fmt.Sprintf("%.2f", float64(m.MedianPause)/float64(base.MedianPause))
+		}
+		var worst time.Duration
+		for _, o := range outcomes[s.Name] {
+			worst = max(worst, o.MaxPause)
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d ms\t%d ms (%d)\t%.1f s\t%d\t%d\t%.1f s\t%s\n", s.Title, m.Rebalances, m.MedianPause.Milliseconds(),
+			m.MaxPause.Milliseconds(), worst.Milliseconds(), m.SumPause.Seconds(), m.Twice, m.Lost, m.Took.Seconds(), ratio)
+	}
+	w.Flush()
+}
+
+func medianOf(all []Outcome) Outcome {
+	ints := func(of func(Outcome) int) int {
+		var values []int
+		for _, o := range all {
+			values = append(values, of(o))
+		}
+		slices.Sort(values)
+		return values[len(values)/2]
+	}
+	times := func(of func(Outcome) time.Duration) time.Duration {
+		var values []time.Duration
+		for _, o := range all {
+			values = append(values, of(o))
+		}
+		return measure.Median(values)
+	}
+	return Outcome{
+		Summary: measure.Summary{
+			MedianPause: times(func(o Outcome) time.Duration { return o.MedianPause }),
+			MaxPause:    times(func(o Outcome) time.Duration { return o.MaxPause }),
+			SumPause:    times(func(o Outcome) time.Duration { return o.SumPause }),
+			Twice:       ints(func(o Outcome) int { return o.Twice }),
+			Lost:        ints(func(o Outcome) int { return o.Lost }),
+		},
+		Rebalances: ints(func(o Outcome) int { return o.Rebalances }),
+		Took:       times(func(o Outcome) time.Duration { return o.Took }),
+	}
+}

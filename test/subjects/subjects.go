@@ -1,0 +1,257 @@
+// Package subjects are what can release a new version of a consumer group: Kohort,
+// and what people use without it. The benchmarks compare them.
+package subjects
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/util/retry"
+	"k8s.io/utils/ptr"
+	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// Subject is something that releases a new version of a group. Each step waits
+// until it is done.
+type Subject struct {
+	Name, Title string
+	// Start runs version v1, Release replaces it by v2, Stop ends it.
+	Start, Release, Stop func(context.Context, Group) error
+}
+
+// Kohort is a ConsumerGroup with the strategy Rolling; how changes it.
+func Kohort(name, title string, how func(*v1alpha1.ConsumerGroup)) Subject {
+	start := func(ctx context.Context, g Group) error { return startKohort(ctx, g, how) }
+	return Subject{name, title, start, releaseKohort, stopKohort}
+}
+
+// Process has a successor wait in its consumer's own container.
+func Process(cg *v1alpha1.ConsumerGroup) {
+	cg.Spec.Membership.Activation = v1alpha1.ActivationProcess
+}
+
+// The peers.
+var (
+	Deployment  = Subject{"deployment", "Deployment, dynamic members", startDeployment, releaseDeployment, stopDeployment}
+	StatefulSet = Subject{"statefulset", "StatefulSet, static members", startStatefulSet, releaseStatefulSet, stopStatefulSet}
+)
+
+// Group is a group under measurement. Its id, its topic and its objects share a
+// name.
+type Group struct {
+	Client          ctrlclient.Client
+	Namespace, Name string
+	Slots           int32
+	// Cluster is the KafkaCluster's name.
+	Cluster string
+	// Bootstrap is the brokers' address, as consumers take it.
+	Bootstrap string
+	// Template is the consumer's in a version, as Kohort takes it.
+	Template func(version string) corev1.PodTemplateSpec
+}
+
+func (g Group) meta() metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: g.Name, Namespace: g.Namespace}
+}
+
+func (g Group) key() ctrlclient.ObjectKey {
+	return ctrlclient.ObjectKey{Namespace: g.Namespace, Name: g.Name}
+}
+
+// until reads an object again and again until something holds.
+func until[T ctrlclient.Object](ctx context.Context, g Group, object T, holds func(T) bool) error {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if err := g.Client.Get(ctx, g.key(), object); err != nil {
+			return fmt.Errorf("read %s: %w", g.Name, err)
+		}
+		if holds(object) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}
+
+// change changes an object as kubectl apply would.
+func change[T ctrlclient.Object](ctx context.Context, g Group, object T, how func(T)) error {
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		if err := g.Client.Get(ctx, g.key(), object); err != nil {
+			return err
+		}
+		how(object)
+		return g.Client.Update(ctx, object)
+	})
+	if err != nil {
+		return fmt.Errorf("change %s: %w", g.Name, err)
+	}
+	return nil
+}
+
+// noPods waits until no pod of the group is left.
+func (g Group) noPods(ctx context.Context, labels ctrlclient.MatchingLabels) error {
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		var pods corev1.PodList
+		if err := g.Client.List(ctx, &pods, ctrlclient.InNamespace(g.Namespace), labels); err != nil {
+			return fmt.Errorf("list the pods of %s: %w", g.Name, err)
+		}
+		if len(pods.Items) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}
+
+func startKohort(ctx context.Context, g Group, how func(*v1alpha1.ConsumerGroup)) error {
+	template, err := g.raw("v1")
+	if err != nil {
+		return err
+	}
+	cg := &v1alpha1.ConsumerGroup{ObjectMeta: g.meta(), Spec: v1alpha1.ConsumerGroupSpec{
+		Kafka:  v1alpha1.KafkaRef{ClusterRef: v1alpha1.ClusterRef{Name: g.Cluster}},
+		Topics: []string{g.Name}, Replicas: &g.Slots, Template: template,
+		Rollout: v1alpha1.Rollout{Gate: v1alpha1.Gate{SettledSeconds: ptr.To[int32](3)}},
+	}}
+	if how != nil {
+		how(cg)
+	}
+	if err := g.Client.Create(ctx, cg); err != nil {
+		return fmt.Errorf("create ConsumerGroup %s: %w", g.Name, err)
+	}
+	return until(ctx, g, &v1alpha1.ConsumerGroup{}, func(cg *v1alpha1.ConsumerGroup) bool {
+		return cg.Status.ReadyReplicas == g.Slots && cg.Status.Phase == v1alpha1.PhaseRunning
+	})
+}
+
+func releaseKohort(ctx context.Context, g Group) error {
+	template, err := g.raw("v2")
+	if err == nil {
+		err = change(ctx, g, &v1alpha1.ConsumerGroup{}, func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Template = template })
+	}
+	if err != nil {
+		return err
+	}
+	return until(ctx, g, &v1alpha1.ConsumerGroup{}, func(cg *v1alpha1.ConsumerGroup) bool {
+		s := cg.Status
+		return s.ObservedGeneration == cg.Generation && s.StableRevision == s.UpdateRevision && s.ReadyReplicas == g.Slots &&
+			s.UpdatedReplicas == g.Slots && s.Phase == v1alpha1.PhaseRunning
+	})
+}
+
+func stopKohort(ctx context.Context, g Group) error {
+	if err := g.Client.Delete(ctx, &v1alpha1.ConsumerGroup{ObjectMeta: g.meta()}); err != nil {
+		return fmt.Errorf("delete ConsumerGroup %s: %w", g.Name, err)
+	}
+	return g.noPods(ctx, ctrlclient.MatchingLabels{v1alpha1.LabelGroup: g.Name})
+}
+
+func (g Group) raw(version string) (runtime.RawExtension, error) {
+	raw, err := json.Marshal(g.Template(version))
+	if err != nil {
+		return runtime.RawExtension{}, fmt.Errorf("make a template: %w", err)
+	}
+	return runtime.RawExtension{Raw: raw}, nil
+}
+
+// peerTemplate is the consumer's with what Kohort would inject.
+func (g Group) peerTemplate(version string, static bool) corev1.PodTemplateSpec {
+	t := g.Template(version)
+	app := &t.Spec.Containers[0]
+	app.Env = append(app.Env,
+		corev1.EnvVar{Name: v1alpha1.EnvBootstrapServers, Value: g.Bootstrap},
+		corev1.EnvVar{Name: v1alpha1.EnvGroupID, Value: g.Name},
+		corev1.EnvVar{Name: v1alpha1.EnvSessionTimeoutMS, Value: "45000"},
+		corev1.EnvVar{Name: v1alpha1.EnvHeartbeatInterval, Value: "3000"},
+	)
+	if static {
+		app.Env = append(app.Env, corev1.EnvVar{Name: v1alpha1.EnvGroupInstanceID, ValueFrom: &corev1.EnvVarSource{
+			FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"},
+		}})
+	}
+	t.Labels = g.labels()
+	return t
+}
+
+func (g Group) labels() map[string]string { return map[string]string{"app": g.Name} }
+
+func (g Group) selector() *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: g.labels()}
+}
+
+func startDeployment(ctx context.Context, g Group) error {
+	d := &appsv1.Deployment{ObjectMeta: g.meta(), Spec: appsv1.DeploymentSpec{
+		Replicas: ptr.To(g.Slots), Selector: g.selector(), Template: g.peerTemplate("v1", false),
+		Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{
+			MaxSurge: ptr.To(intstr.FromInt32(1)), MaxUnavailable: ptr.To(intstr.FromInt32(0)),
+		}},
+	}}
+	if err := g.Client.Create(ctx, d); err != nil {
+		return fmt.Errorf("create Deployment %s: %w", g.Name, err)
+	}
+	return until(ctx, g, &appsv1.Deployment{}, func(d *appsv1.Deployment) bool { return d.Status.ReadyReplicas == g.Slots })
+}
+
+func releaseDeployment(ctx context.Context, g Group) error {
+	if err := change(ctx, g, &appsv1.Deployment{}, func(d *appsv1.Deployment) { d.Spec.Template = g.peerTemplate("v2", false) }); err != nil {
+		return err
+	}
+	return until(ctx, g, &appsv1.Deployment{}, func(d *appsv1.Deployment) bool {
+		s := d.Status
+		return s.ObservedGeneration == d.Generation && s.UpdatedReplicas == g.Slots && s.Replicas == g.Slots && s.ReadyReplicas == g.Slots
+	})
+}
+
+func stopDeployment(ctx context.Context, g Group) error {
+	background := ctrlclient.PropagationPolicy(metav1.DeletePropagationBackground)
+	if err := g.Client.Delete(ctx, &appsv1.Deployment{ObjectMeta: g.meta()}, background); err != nil {
+		return fmt.Errorf("delete Deployment %s: %w", g.Name, err)
+	}
+	return g.noPods(ctx, g.labels())
+}
+
+func startStatefulSet(ctx context.Context, g Group) error {
+	s := &appsv1.StatefulSet{ObjectMeta: g.meta(), Spec: appsv1.StatefulSetSpec{
+		Replicas: ptr.To(g.Slots), Selector: g.selector(), Template: g.peerTemplate("v1", true),
+	}}
+	if err := g.Client.Create(ctx, s); err != nil {
+		return fmt.Errorf("create StatefulSet %s: %w", g.Name, err)
+	}
+	return until(ctx, g, &appsv1.StatefulSet{}, func(s *appsv1.StatefulSet) bool { return s.Status.ReadyReplicas == g.Slots })
+}
+
+func releaseStatefulSet(ctx context.Context, g Group) error {
+	if err := change(ctx, g, &appsv1.StatefulSet{}, func(s *appsv1.StatefulSet) { s.Spec.Template = g.peerTemplate("v2", true) }); err != nil {
+		return err
+	}
+	return until(ctx, g, &appsv1.StatefulSet{}, func(s *appsv1.StatefulSet) bool {
+		st := s.Status
+		return st.ObservedGeneration == s.Generation && st.UpdatedReplicas == g.Slots && st.ReadyReplicas == g.Slots && st.UpdateRevision == st.CurrentRevision
+	})
+}
+
+func stopStatefulSet(ctx context.Context, g Group) error {
+	background := ctrlclient.PropagationPolicy(metav1.DeletePropagationBackground)
+	if err := g.Client.Delete(ctx, &appsv1.StatefulSet{ObjectMeta: g.meta()}, background); err != nil {
+		return fmt.Errorf("delete StatefulSet %s: %w", g.Name, err)
+	}
+	return g.noPods(ctx, g.labels())
+}
