@@ -18,7 +18,6 @@ import (
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/activation"
 	"github.com/kohort-dev/kohort/internal/kafka"
-	"github.com/kohort-dev/kohort/internal/membership"
 	"github.com/kohort-dev/kohort/internal/pods"
 	"github.com/kohort-dev/kohort/internal/rollout"
 )
@@ -147,11 +146,11 @@ func (r *ConsumerGroupReconciler) pod(s seen, data revisionData, a rollout.Actio
 	return pods.Build(pods.Input{
 		Group:            s.group,
 		Template:         template,
-		Consumer:         data.Consumer.Container,
+		Consumer:         data.Consumer,
 		Activation:       data.Activation,
 		Revision:         a.Revision,
 		Ordinal:          a.Ordinal,
-		InstanceID:       membership.InstanceID(s.prefix, a.Ordinal),
+		InstanceID:       s.names.Base(a.Ordinal),
 		Suffix:           a.Suffix,
 		LauncherImage:    r.LauncherImage,
 		BootstrapServers: s.cluster.Spec.BootstrapServers,

@@ -158,6 +158,8 @@ func settledOf(s seen, p plan) metav1.Condition {
 		return unknown(v1alpha1.ReasonNoReading, unread(s, p.Report.Unknown))
 	case p.Report.Settled != "":
 		return no(notSettled(s), p.Report.Settled)
+	case p.Report.Surplus != "":
+		return yes(v1alpha1.ReasonSurplusMembers, p.Report.Surplus)
 	}
 	return yes(v1alpha1.ReasonSettled, "the group is stable, each partition has an owner, each active slot is a member")
 }

@@ -54,7 +54,7 @@ func decide(s seen) plan {
 func groupOf(s seen) rollout.Group {
 	spec := &s.group.Spec
 	g := rollout.Group{
-		Prefix:         s.prefix,
+		Names:          s.names,
 		Revision:       s.revision,
 		Budget:         spec.Rollout.Budget(),
 		SettledFor:     spec.Rollout.Gate.SettledFor(),
@@ -77,7 +77,7 @@ func canOwn(s seen) *int32 {
 	if reading == nil || len(reading.MissingTopics) > 0 {
 		return nil
 	}
-	n := membership.CanOwn(string(s.group.Spec.Membership.EffectiveAssignor()), reading.PartitionCounts())
+	n := s.names.Slots(membership.CanOwn(string(s.group.Spec.Membership.EffectiveAssignor()), reading.PartitionCounts()))
 	return &n
 }
 

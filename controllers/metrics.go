@@ -9,7 +9,6 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
-	"github.com/kohort-dev/kohort/internal/membership"
 	"github.com/kohort-dev/kohort/internal/rollout"
 )
 
@@ -20,7 +19,7 @@ var (
 	}, []string{"namespace", "name", "group"})
 	slotCount = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "kohort_group_slots",
-		Help: "Slots of the group: desired, active (with an activated pod), ready (a member), updated (with the revision of the template).",
+		Help: "Slots of the group: desired, active (with an activated pod), ready (a member with each of its consumers), updated (with the revision of the template).",
 	}, []string{"namespace", "name", "state"})
 	rolloutStage = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "kohort_group_rollout_stage",
@@ -99,8 +98,8 @@ func (s seen) handoversDone(state v1alpha1.GroupState, reading *lag.Reading) {
 		if !ok || slot.Holder == "" || slot.Holder == stopped.holder {
 			continue
 		}
-		member, listed := reading.Member(membership.InstanceID(s.prefix, slot.Ordinal))
-		if listed && reading.At.After(slot.Since.Time) && member.MemberID != slot.MemberBefore {
+		joined := rollout.Joined(s.names.IDs(slot.Ordinal), slot.MemberBefore, reading)
+		if joined && reading.At.After(slot.Since.Time) {
 			handoverSeconds.Observe(reading.At.Sub(stopped.at).Seconds())
 			delete(s.recalls.stopped, slot.Ordinal)
 		}

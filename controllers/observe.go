@@ -26,7 +26,7 @@ type seen struct {
 	now     time.Time
 	group   *v1alpha1.ConsumerGroup
 	cluster *v1alpha1.KafkaCluster // nil: there is none of that name
-	prefix  string                 // of the instance ids
+	names   membership.Naming      // of the group's members
 	// revision that is worked towards: that of the present template, or the
 	// stable one while the present template cannot be used.
 	revision string
@@ -48,12 +48,9 @@ func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.C
 	s := seen{
 		now:     r.now(),
 		group:   group,
-		prefix:  group.Spec.Membership.InstanceIDPrefix,
+		names:   r.namesOf(group),
 		objects: map[types.UID]*corev1.Pod{},
 		recalls: r.memory.of(key, group.UID),
-	}
-	if s.prefix == "" {
-		s.prefix = membership.DefaultPrefix(r.ClusterUID, group.Namespace, group.Name)
 	}
 	var err error
 	if s.cluster, err = r.clusterOf(ctx, group); err != nil {
@@ -71,6 +68,15 @@ func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.C
 	}
 	s.window = r.windowOf(s)
 	return s, nil
+}
+
+// namesOf is how a group's members are named.
+func (r *ConsumerGroupReconciler) namesOf(group *v1alpha1.ConsumerGroup) membership.Naming {
+	prefix, consumer := group.Spec.Membership.InstanceIDPrefix, group.Spec.Consumer
+	if prefix == "" {
+		prefix = membership.DefaultPrefix(r.ClusterUID, group.Namespace, group.Name)
+	}
+	return membership.Naming{Prefix: prefix, PerPod: consumer.PerPod(), Numbered: pods.Numbered(consumer.Preset())}
 }
 
 // clusterOf is the KafkaCluster of a group; nil if there is none.
@@ -183,7 +189,7 @@ func holdersNotIn(group *v1alpha1.ConsumerGroup, found []corev1.Pod) []types.UID
 }
 
 func (s seen) withPod(p podSeen) seen {
-	if p.InstanceID != membership.InstanceID(s.prefix, p.Ordinal) {
+	if p.InstanceID != s.names.Base(p.Ordinal) {
 		// A copy from another namespace or cluster, with that one's id: whatever its
 		// label says, it is of no revision that anybody wants.
 		p.Revision = ""

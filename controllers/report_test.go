@@ -11,6 +11,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/membership"
 	"github.com/kohort-dev/kohort/internal/rollout"
 )
 
@@ -49,7 +50,7 @@ func consuming(now time.Time, behind int64) (seen, plan) {
 	group.Status.State = state
 	zero := int64(0)
 	s := seen{
-		now: now, group: group, prefix: "orders", revision: "a",
+		now: now, group: group, names: membership.Naming{Prefix: "orders"}, revision: "a",
 		pods: []rollout.Pod{{Name: "orders-0-x", UID: "pod", Revision: "a", Activated: true, Running: true, Ready: true}},
 		window: lag.Window{{
 			At: now, State: lag.StateStable,
@@ -59,6 +60,44 @@ func consuming(now time.Time, behind int64) (seen, plan) {
 		recalls: (&memory{}).of(types.NamespacedName{Name: "orders"}, "group"),
 	}
 	return s, decide(s)
+}
+
+// A slot of two consumers is what both of them are, and idle slots are counted by
+// what their members can own.
+func TestSlotOfTwoConsumers(t *testing.T) {
+	s, _ := consuming(noon, 7)
+	s.names.PerPod = 2
+	member := func(id string, p int32) lag.Member {
+		return lag.Member{InstanceID: id, MemberID: id + "-m", Assigned: []lag.TopicPartition{{Topic: "orders", Partition: p}}}
+	}
+	s.window[0].Members = []lag.Member{member("orders-0000-0", 0), member("orders-0000-1", 1)}
+	second := s.window[0].Partitions[0]
+	second.Partition = 1
+	s.window[0].Partitions = append(s.window[0].Partitions, second)
+	p := decide(s)
+	status := report(s, p)
+	lagOfBoth := int64(14)
+	want := []v1alpha1.SlotStatus{{
+		InstanceIDs: []string{"orders-0000-0", "orders-0000-1"}, Pod: "orders-0-x", Revision: "a",
+		Partitions: "orders:0-1", Lag: &lagOfBoth, Status: "Consuming",
+	}}
+	if diff := cmp.Diff(want, status.Slots); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if *p.canOwn != 1 {
+		t.Errorf("%d slots of two can own one of 2 partitions, want 1", *p.canOwn)
+	}
+
+	s.window[0].Members = append(s.window[0].Members, lag.Member{InstanceID: "orders-0000-2", MemberID: "m"})
+	status = report(s, decide(s))
+	if c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionSettled); c.Status != metav1.ConditionTrue || c.Reason != v1alpha1.ReasonSurplusMembers {
+		t.Errorf("with a third member: %+v", c)
+	}
+
+	s.window[0].Members = s.window[0].Members[:1]
+	if got := report(s, decide(s)).Slots[0].Status; got != "Starting" {
+		t.Errorf("with one of two members the slot is %s", got)
+	}
 }
 
 // Lag is written at most every 30 s, everything else at once.

@@ -35,7 +35,7 @@ func presentData(group *v1alpha1.ConsumerGroup) revisionData {
 }
 
 func (d revisionData) parse() (*corev1.PodTemplateSpec, error) {
-	return pods.Parse(d.Template, d.Consumer.Container, d.Activation)
+	return pods.Parse(d.Template, d.Consumer, d.Activation)
 }
 
 func revisionName(group, revision string) string { return group + "-" + revision }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
-	"github.com/kohort-dev/kohort/internal/membership"
 	"github.com/kohort-dev/kohort/internal/rollout"
 )
 
@@ -35,40 +34,34 @@ func slotStatuses(s seen, p plan, due bool) []v1alpha1.SlotStatus {
 	statuses := make([]v1alpha1.SlotStatus, 0, count)
 	for ordinal := range count {
 		slot := v1alpha1.SlotStatus{
-			Ordinal:    ordinal,
-			InstanceID: membership.InstanceID(s.prefix, ordinal),
-			Pod:        known[ordinal].Pod,
-			Revision:   known[ordinal].Revision,
+			Ordinal:     ordinal,
+			InstanceIDs: s.names.IDs(ordinal),
+			Pod:         known[ordinal].Pod,
+			Revision:    known[ordinal].Revision,
 		}
 		if slot.Pod == "" {
 			slot.Revision = ""
 		}
-		member, listed := memberOf(reading, slot.InstanceID)
-		if listed {
-			slot.Partitions = compact(member.Assigned)
-			slot.Lag = slotLag(reading, member, before[ordinal].Lag, due)
+		var members []lag.Member
+		if reading != nil {
+			members = reading.MembersOf(slot.InstanceIDs)
 		}
-		slot.Status = slotWord(s.pods, ordinal, known[ordinal], listed)
+		if owned := lag.Owned(members); len(owned) > 0 {
+			slot.Partitions = compact(owned)
+			slot.Lag = slotLag(reading, owned, before[ordinal].Lag, due)
+		}
+		slot.Status = slotWord(s.pods, ordinal, known[ordinal], len(members) == len(slot.InstanceIDs))
 		statuses = append(statuses, slot)
 	}
 	return statuses
 }
 
-func memberOf(reading *lag.Reading, id string) (lag.Member, bool) {
-	if reading == nil {
-		return lag.Member{}, false
-	}
-	return reading.Member(id)
-}
-
-func slotLag(reading *lag.Reading, member lag.Member, before *int64, due bool) *int64 {
-	if len(member.Assigned) == 0 {
-		return nil
-	}
+// slotLag is the lag over what a slot's members own; nil if it is not known.
+func slotLag(reading *lag.Reading, owned []lag.TopicPartition, before *int64, due bool) *int64 {
 	if before != nil && !due {
 		return before
 	}
-	behind, known := reading.LagOf(member.Assigned)
+	behind, known := reading.LagOf(owned)
 	if !known {
 		return nil
 	}

@@ -103,7 +103,7 @@ func isQuota(err error) bool {
 
 // tellIgnored names what of the template does not reach the pods.
 func (r *ConsumerGroupReconciler) tellIgnored(s seen, template *corev1.PodTemplateSpec) {
-	if names := pods.Overridden(template, s.group.Spec.Consumer.Container); len(names) > 0 {
+	if names := pods.Overridden(template, s.group.Spec.Consumer); len(names) > 0 {
 		r.warn(s.group, "VariablesOverridden", "the template sets %s itself: its values are used and not those of the ConsumerGroup", strings.Join(names, ", "))
 	}
 	if names := pods.Unknown(s.group.Spec.Template); len(names) > 0 {

@@ -65,6 +65,9 @@ const (
 	ReasonUnknownTopic = "UnknownTopic"
 	// ReasonSettled: Settled is True.
 	ReasonSettled = "Settled"
+	// ReasonSurplusMembers: Settled is True, and slots have more members than
+	// consumer.consumersPerPod says; the message names them.
+	ReasonSurplusMembers = "SurplusMembers"
 	// ReasonNotSettled: Settled is False; the message names what is missing.
 	ReasonNotSettled = "NotSettled"
 	// ReasonNoReading: Unknown, there is no fresh reading of the group.

@@ -5,9 +5,45 @@ import (
 	"slices"
 )
 
+const (
+	perPodStays = "consumer.consumersPerPod cannot be changed, since every instance id would be another one: " +
+		"delete the ConsumerGroup and create it anew (offsets are kept)"
+	injectStays = "consumer.inject cannot be changed to or from SpringBoot with one consumer per pod, " +
+		"since Spring appends -0 to every instance id: delete the ConsumerGroup and create it anew (offsets are kept)"
+)
+
 var groupRules = slices.Concat(
 	[]ruleCase{
 		{
+			rule: "spec rule: " + perPodStays,
+			pass: `{spec: {consumer: {consumersPerPod: 3, container: app}}}`, fail: `{spec: {consumer: {consumersPerPod: 2}}}`,
+			old: `{spec: {consumer: {consumersPerPod: 3}}}`, want: "spec: Invalid value: consumer.consumersPerPod cannot be changed",
+		}, {
+			rule: "spec rule: " + perPodStays,
+			pass: `{spec: {consumer: {consumersPerPod: 1}}}`, fail: `{spec: {consumer: {consumersPerPod: 2}}}`,
+			old: `{}`, want: "spec: Invalid value: consumer.consumersPerPod cannot be changed",
+		}, {
+			rule: "spec rule: " + perPodStays,
+			pass: `{spec: {consumer: {consumersPerPod: 3}}}`, fail: `{spec: {consumer: null}}`,
+			old: `{spec: {consumer: {consumersPerPod: 3}}}`, want: "spec: Invalid value: consumer.consumersPerPod cannot be changed",
+		}, {
+			rule: "spec rule: " + injectStays,
+			pass: `{spec: {consumer: {inject: Env}}}`, fail: `{spec: {consumer: {inject: SpringBoot}}}`,
+			old: `{}`, want: "spec: Invalid value: consumer.inject cannot be changed",
+		}, {
+			rule: "spec rule: " + injectStays,
+			pass: `{spec: {consumer: {inject: SpringBoot, consumersPerPod: 1}}}`, fail: `{spec: {consumer: null}}`,
+			old: `{spec: {consumer: {inject: SpringBoot}}}`, want: "spec: Invalid value: consumer.inject cannot be changed",
+		}, {
+			rule: "spec rule: " + injectStays, // with several consumers the ids are the same ones
+			pass: `{spec: {consumer: {inject: SpringBoot, consumersPerPod: 2}}}`,
+			fail: `{spec: {consumer: {inject: SpringBoot, consumersPerPod: 1}}}`,
+			old:  `{spec: {consumer: {consumersPerPod: 2}}}`, want: "spec: Invalid value: consumer.consumersPerPod cannot be changed",
+		}, {
+			rule: "spec.consumer.inject enum",
+			pass: `{spec: {consumer: {inject: SpringBoot}}}`, fail: `{spec: {consumer: {inject: Spring}}}`,
+			want: `spec.consumer.inject: Unsupported value: "Spring": supported values: "Env", "SpringBoot"`,
+		}, {
 			rule: " required spec", pass: `{}`, fail: `{spec: null}`, want: "spec: Required value",
 		}, {
 			rule: " rule: metadata.name must be at most 63 characters: it becomes a label of the pods",
@@ -94,6 +130,7 @@ var groupRules = slices.Concat(
 		},
 	},
 	bounds("spec.replicas", 0, 1000),
+	bounds("spec.consumer.consumersPerPod", 1, 100),
 	membershipRules, rolloutRules, scalingRules,
 )
 

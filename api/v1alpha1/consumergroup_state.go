@@ -31,7 +31,7 @@ const UnknownMember = "?"
 type SlotState struct {
 	// ordinal of the slot.
 	Ordinal int32 `json:"ordinal"`
-	// holder is the UID of the one pod that may use the slot's id.
+	// holder is the UID of the one pod that may use the slot's ids.
 	// +optional
 	Holder types.UID `json:"holder,omitempty"`
 	// pod is that pod's name.
@@ -45,7 +45,8 @@ type SlotState struct {
 	Since metav1.MicroTime `json:"since,omitzero"`
 	// memberBefore is the member id that the broker had for the slot before the
 	// holder was activated: another one proves that the holder has joined. "?": not
-	// known; then only time proves it.
+	// known; then only time proves it. With several consumers in a pod it is the last
+	// 12 characters of each one's, parted by commas.
 	// +optional
 	MemberBefore string `json:"memberBefore,omitempty"`
 	// lostSince: since when nobody can say whether the holder's process runs.

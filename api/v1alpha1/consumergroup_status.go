@@ -115,15 +115,16 @@ type ScalingStatus struct {
 type SlotStatus struct {
 	// ordinal of the slot.
 	Ordinal int32 `json:"ordinal"`
-	// instanceId is its group.instance.id.
-	InstanceID string `json:"instanceId"`
-	// pod that may use the id. Empty: none at present.
+	// instanceIds are the group.instance.id of each consumer in its pod.
+	// +listType=atomic
+	InstanceIDs []string `json:"instanceIds"`
+	// pod that may use the ids. Empty: none at present.
 	// +optional
 	Pod string `json:"pod,omitempty"`
 	// revision of that pod.
 	// +optional
 	Revision string `json:"revision,omitempty"`
-	// partitions that the member owns, as orders:0-3.
+	// partitions that its members own, as orders:0-3.
 	// +optional
 	Partitions string `json:"partitions,omitempty"`
 	// lag over these partitions, rounded as in lag. Absent while unknown.

@@ -45,6 +45,8 @@ type ConsumerGroupList struct {
 
 // ConsumerGroupSpec says what shall run.
 //
+// +kubebuilder:validation:XValidation:rule="(has(self.consumer) && has(self.consumer.consumersPerPod) ? self.consumer.consumersPerPod : 1) == (has(oldSelf.consumer) && has(oldSelf.consumer.consumersPerPod) ? oldSelf.consumer.consumersPerPod : 1)",message="consumer.consumersPerPod cannot be changed, since every instance id would be another one: delete the ConsumerGroup and create it anew (offsets are kept)"
+// +kubebuilder:validation:XValidation:rule="(has(self.consumer) && has(self.consumer.consumersPerPod) && self.consumer.consumersPerPod > 1) || (has(self.consumer) && has(self.consumer.inject) && self.consumer.inject == 'SpringBoot') == (has(oldSelf.consumer) && has(oldSelf.consumer.inject) && oldSelf.consumer.inject == 'SpringBoot')",message="consumer.inject cannot be changed to or from SpringBoot with one consumer per pod, since Spring appends -0 to every instance id: delete the ConsumerGroup and create it anew (offsets are kept)"
 // +kubebuilder:validation:XValidation:rule="has(self.groupId) == has(oldSelf.groupId) && (!has(self.groupId) || self.groupId == oldSelf.groupId)",message="groupId cannot be changed: make a new ConsumerGroup"
 // +kubebuilder:validation:XValidation:rule="(has(self.membership) && has(self.membership.instanceIdPrefix)) == (has(oldSelf.membership) && has(oldSelf.membership.instanceIdPrefix)) && (!has(self.membership) || !has(self.membership.instanceIdPrefix) || self.membership.instanceIdPrefix == oldSelf.membership.instanceIdPrefix)",message="membership.instanceIdPrefix cannot be changed: every member would be a stranger to the group"
 type ConsumerGroupSpec struct {
@@ -171,7 +173,31 @@ type Consumer struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Container string `json:"container,omitempty"`
+	// consumersPerPod is how many consumers of the group the program runs in each
+	// pod, as with concurrency: 3 in Spring. Each is a member of its own: it appends
+	// -0, -1 and so on to the instance id that the pod is given. It cannot be changed.
+	// Default: 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	ConsumersPerPod *int32 `json:"consumersPerPod,omitempty"`
+	// inject says by which variables the program is told its brokers, group,
+	// instance id and timeouts: Env sets KAFKA_BOOTSTRAP_SERVERS, KAFKA_GROUP_ID,
+	// KAFKA_GROUP_INSTANCE_ID and so on, which the program has to use; SpringBoot
+	// sets SPRING_KAFKA_..., which Spring Boot uses by itself. Default: Env.
+	// +optional
+	// +kubebuilder:validation:Enum=Env;SpringBoot
+	Inject Inject `json:"inject,omitempty"`
 }
+
+// Inject is by which variables a program is told who it is.
+type Inject string
+
+// The presets.
+const (
+	InjectEnv        Inject = "Env"
+	InjectSpringBoot Inject = "SpringBoot"
+)
 
 // Membership says how the pods are members of the group.
 //
@@ -183,7 +209,8 @@ type Membership struct {
 	// +kubebuilder:validation:Enum=Range;RoundRobin;Sticky;CooperativeSticky
 	Assignor Assignor `json:"assignor,omitempty"`
 	// instanceIdPrefix is what the group.instance.id of every slot begins with;
-	// the slot's ordinal follows, as in orders-3f9a2-0003. It cannot be changed.
+	// the slot's ordinal follows, as in orders-3f9a2-0003, and the consumer's number
+	// if there are several in a pod or with inject SpringBoot. It cannot be changed.
 	// Default: the name and five hex digits of cluster, namespace and name.
 	// +optional
 	// +kubebuilder:validation:MinLength=1

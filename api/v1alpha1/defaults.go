@@ -32,6 +32,17 @@ func (b ScalingBehavior) DownWindow() time.Duration {
 	return seconds(valueOr(b.ScaleDown.StabilizationWindowSeconds, 300))
 }
 
+// PerPod is how many consumers run in each pod.
+func (c Consumer) PerPod() int32 { return valueOr(c.ConsumersPerPod, 1) }
+
+// Preset is how the program is told who it is.
+func (c Consumer) Preset() Inject {
+	if c.Inject == "" {
+		return InjectEnv
+	}
+	return c.Inject
+}
+
 // EffectiveAssignor is the assignor, or its default.
 func (m Membership) EffectiveAssignor() Assignor {
 	if m.Assignor == "" {

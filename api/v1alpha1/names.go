@@ -18,7 +18,7 @@ const (
 	// AnnotationWaitRestarts is how often the consumer's container was restarted
 	// before the activation: no crashes of the consumer. None if it is missing.
 	AnnotationWaitRestarts = "kohort.dev/wait-restarts"
-	// AnnotationInstanceID is the slot's group.instance.id.
+	// AnnotationInstanceID is what the pod is given as its group.instance.id.
 	AnnotationInstanceID = "kohort.dev/instance-id"
 	// AnnotationConsumer names the container that consumes.
 	AnnotationConsumer = "kohort.dev/consumer"

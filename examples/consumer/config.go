@@ -36,12 +36,13 @@ type config struct {
 	bootstrap  []string
 	group      string
 	instanceID string // "" for a dynamic member
+	consumers  int    // members in this process; 0: one, with the id as it is
 	session    time.Duration
 	heartbeat  time.Duration
 
 	// What a template says.
 	topics         []string
-	rate           float64 // records per second, 0 for no limit
+	rate           float64 // records per second and consumer, 0 for no limit
 	commitInterval time.Duration
 	version        string
 	startDelay     time.Duration
@@ -63,6 +64,7 @@ func parseConfig(get func(string) string) (config, error) {
 		bootstrap:      env.list("KAFKA_BOOTSTRAP_SERVERS"),
 		group:          env.required("KAFKA_GROUP_ID"),
 		instanceID:     get("KAFKA_GROUP_INSTANCE_ID"),
+		consumers:      env.whole("CONSUMERS", 100),
 		session:        env.milliseconds("KAFKA_SESSION_TIMEOUT_MS", 45*time.Second),
 		heartbeat:      env.milliseconds("KAFKA_HEARTBEAT_INTERVAL_MS", 3*time.Second),
 		topics:         env.list("TOPICS"),
@@ -89,6 +91,19 @@ func parseConfig(get func(string) string) (config, error) {
 	return c, errors.Join(env.errs...)
 }
 
+// instanceIDs are those of the members in this process. As consumer.consumersPerPod
+// demands, each appends its number to the id of the process.
+func (c config) instanceIDs() []string {
+	if c.consumers == 0 || c.instanceID == "" {
+		return slices.Repeat([]string{c.instanceID}, max(1, c.consumers))
+	}
+	var ids []string
+	for n := range c.consumers {
+		ids = append(ids, fmt.Sprintf("%s-%d", c.instanceID, n))
+	}
+	return ids
+}
+
 func (e *environment) required(name string) string {
 	value := e.get(name)
 	if value == "" {
@@ -112,6 +127,19 @@ func (e *environment) number(name string, otherwise float64) float64 {
 	// "not at least 0" also catches NaN.
 	if err != nil || !(value >= 0) || value > 1e9 {
 		e.errs = append(e.errs, fmt.Errorf("%s is %q: it must be a number from 0 to 1000000000", name, text))
+	}
+	return value
+}
+
+// whole is a number without a fraction; 0 unless set.
+func (e *environment) whole(name string, most int) int {
+	text := e.get(name)
+	if text == "" {
+		return 0
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil || value < 1 || value > most {
+		e.errs = append(e.errs, fmt.Errorf("%s is %q: it must be a number from 1 to %d", name, text, most))
 	}
 	return value
 }

@@ -38,6 +38,10 @@ func TestConfig(t *testing.T) {
 				c.healthPort, c.behaviour, c.logRecords = 8080, behaveStalled, true
 			},
 		},
+		"several consumers": {
+			map[string]string{"CONSUMERS": "3"},
+			func(c *config) { c.consumers = 3 },
+		},
 		"slow": {
 			map[string]string{"RATE": "50", "BEHAVIOUR": "slow"},
 			func(c *config) { c.rate, c.behaviour = 5, behaveSlow },
@@ -64,17 +68,34 @@ func TestConfig(t *testing.T) {
 func TestEveryMistakeIsNamed(t *testing.T) {
 	_, err := parse(map[string]string{
 		"KAFKA_BOOTSTRAP_SERVERS": "", "KAFKA_GROUP_ID": "", "TOPICS": "", "RATE": "-1",
-		"COMMIT_INTERVAL_MS": "0", "START_DELAY_MS": "soon", "KAFKA_SESSION_TIMEOUT_MS": "NaN", "BEHAVIOUR": "slowly",
+		"COMMIT_INTERVAL_MS": "0", "START_DELAY_MS": "soon", "KAFKA_SESSION_TIMEOUT_MS": "NaN", "BEHAVIOUR": "slowly", "CONSUMERS": "2.5",
 	})
 	if err == nil {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{
 		"KAFKA_BOOTSTRAP_SERVERS is not set", "KAFKA_GROUP_ID is not set", "TOPICS is not set", `RATE is "-1"`,
-		"COMMIT_INTERVAL_MS is 0", `START_DELAY_MS is "soon"`, `KAFKA_SESSION_TIMEOUT_MS is "NaN"`, `BEHAVIOUR is "slowly"`,
+		"COMMIT_INTERVAL_MS is 0", `START_DELAY_MS is "soon"`, `KAFKA_SESSION_TIMEOUT_MS is "NaN"`, `BEHAVIOUR is "slowly"`, `CONSUMERS is "2.5"`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
+		}
+	}
+}
+
+func TestInstanceIDs(t *testing.T) {
+	for name, c := range map[string]struct {
+		config config
+		want   []string
+	}{
+		"one":              {config{instanceID: "g-0001"}, []string{"g-0001"}},
+		"one, numbered":    {config{instanceID: "g-0001", consumers: 1}, []string{"g-0001-0"}},
+		"three":            {config{instanceID: "g-0001", consumers: 3}, []string{"g-0001-0", "g-0001-1", "g-0001-2"}},
+		"a dynamic member": {config{}, []string{""}},
+		"two of them":      {config{consumers: 2}, []string{"", ""}},
+	} {
+		if diff := cmp.Diff(c.want, c.config.instanceIDs()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }

@@ -10,7 +10,10 @@
 //	KAFKA_HEARTBEAT_INTERVAL_MS  3000 unless set
 //
 //	TOPICS              what to consume, separated by commas
-//	RATE                records per second, over all partitions; 0: no limit
+//	CONSUMERS           run so many members, which append -0, -1 and so on to the id
+//	                    (consumer.consumersPerPod); unset: one, with the id as it is
+//	RATE                records per second of each member, over all of its
+//	                    partitions; 0: no limit
 //	COMMIT_INTERVAL_MS  how often to commit; 1000 unless set
 //	VERSION             any text; goes into every line
 //	START_DELAY_MS      how long to wait before joining
@@ -97,12 +100,18 @@ func consume(ctx context.Context, c config, out *journal.Writer) error {
 	if !pause(ctx, c.startDelay) {
 		return nil
 	}
-	m, err := newMember(c, out)
-	if err != nil {
-		return err
+	var all members
+	for _, id := range c.instanceIDs() {
+		one := c
+		one.instanceID = id
+		m, err := newMember(one, journal.NewWriter(os.Stdout, id, c.version))
+		if err != nil {
+			return err
+		}
+		all = append(all, m)
 	}
-	ready.Store(m.joined)
-	return m.run(ctx)
+	ready.Store(all.joined)
+	return all.run(ctx)
 }
 
 // eat takes 10 MB more each second, and uses all of it.

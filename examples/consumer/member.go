@@ -36,7 +36,7 @@ var fatal = []error{
 	kerr.GroupMaxSizeReached, kerr.GroupAuthorizationFailed, kerr.TopicAuthorizationFailed, kerr.SaslAuthenticationFailed,
 }
 
-// member is this process in the consumer group.
+// member is one consumer of this process in the consumer group.
 type member struct {
 	config
 	client  *kgo.Client
@@ -115,7 +115,7 @@ func (m *member) run(ctx context.Context) error {
 	return err
 }
 
-// joined says whether the process is a member of the group.
+// joined says whether it is a member of the group.
 func (m *member) joined() bool {
 	_, generation := m.client.GroupMetadata()
 	return generation >= 0

@@ -3,6 +3,7 @@ package lag
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -186,12 +187,37 @@ func (r *Reading) Committed(partitions []TopicPartition) []TopicPartition {
 
 // Member is the member with an instance id.
 func (r *Reading) Member(instanceID string) (Member, bool) {
-	for _, m := range r.Members {
-		if m.InstanceID == instanceID {
-			return m, true
+	at, found := slices.BinarySearchFunc(r.Members, instanceID, func(m Member, id string) int {
+		return strings.Compare(m.InstanceID, id)
+	})
+	if !found {
+		return Member{}, false
+	}
+	return r.Members[at], true
+}
+
+// MembersOf are the members with some instance ids, in their order: those that the
+// reading shows.
+func (r *Reading) MembersOf(instanceIDs []string) []Member {
+	var members []Member
+	for _, id := range instanceIDs {
+		if m, listed := r.Member(id); listed {
+			members = append(members, m)
 		}
 	}
-	return Member{}, false
+	return members
+}
+
+// Owned is what members own together.
+func Owned(members []Member) []TopicPartition {
+	if len(members) == 1 {
+		return members[0].Assigned
+	}
+	var all []TopicPartition
+	for _, m := range members {
+		all = append(all, m.Assigned...)
+	}
+	return all
 }
 
 // Unowned are the partitions that no member owns, in order.

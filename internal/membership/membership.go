@@ -5,6 +5,7 @@ package membership
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,28 +18,61 @@ const maxInstanceID = 249
 // assignorRange is the one assignor that shares each topic on its own.
 const assignorRange = "Range"
 
-// InstanceID is the group.instance.id of the slot with an ordinal.
+// Naming is how the members of a group are named: a slot has one instance id for
+// each consumer in its pod.
+type Naming struct {
+	// Prefix of all instance ids.
+	Prefix string
+	// PerPod is how many consumers run in each pod; 0 means 1.
+	PerPod int32
+	// Numbered: the clients append a number to the id that they are given even where
+	// there is one consumer in a pod, as spring-kafka does.
+	Numbered bool
+}
+
+// Base is what the pod of the slot with an ordinal is given as its instance id.
 //
 // Brokers and assignors sort ids as text: the padding keeps text order and
 // numeric order the same for up to 10,000 slots.
-func InstanceID(prefix string, ordinal int32) string {
+func (n Naming) Base(ordinal int32) string {
 	digits := strconv.Itoa(int(ordinal))
-	return prefix + "-" + "0000"[min(len(digits), 4):] + digits
+	return n.Prefix + "-" + "0000"[min(len(digits), 4):] + digits
 }
 
-// Ordinal is the ordinal of the slot whose instance id this is; false if the id
-// belongs to no slot with the prefix.
-func Ordinal(prefix, id string) (int32, bool) {
-	digits, ok := strings.CutPrefix(id, prefix+"-")
-	if !ok {
-		return 0, false
+// IDs are the instance ids of the members of a slot: the base if there is one that
+// appends nothing, else the base and a number from 0 for each consumer. The ids of
+// a slot are neighbours in text order, whatever theirs is among themselves.
+func (n Naming) IDs(ordinal int32) []string {
+	base := n.Base(ordinal)
+	if n.consumers() == 1 && !n.Numbered {
+		return []string{base}
 	}
-	n, err := strconv.ParseInt(digits, 10, 32)
-	if err != nil || n < 0 || InstanceID(prefix, int32(n)) != id {
-		return 0, false
+	ids := make([]string, n.consumers())
+	for i := range ids {
+		ids[i] = base + "-" + strconv.Itoa(i)
 	}
-	return int32(n), true
+	return ids
 }
+
+// Stray says whether an id begins as those of a slot do and is none of them, and
+// which slot that is: the slot's program runs other consumers than it should, or
+// names them otherwise.
+func (n Naming) Stray(id string) (ordinal int32, stray bool) {
+	rest, ok := strings.CutPrefix(id, n.Prefix+"-")
+	digits, _, _ := strings.Cut(rest, "-")
+	number, err := strconv.ParseInt(digits, 10, 32)
+	if !ok || err != nil || n.Base(int32(number)) != n.Prefix+"-"+digits {
+		return 0, false
+	}
+	return int32(number), !slices.Contains(n.IDs(int32(number)), id)
+}
+
+// Slots is how many slots so many members are in.
+func (n Naming) Slots(members int32) int32 {
+	return (members + n.consumers() - 1) / n.consumers()
+}
+
+func (n Naming) consumers() int32 { return max(1, n.PerPod) }
 
 // DefaultPrefix is the prefix of the instance ids of a ConsumerGroup that names
 // none: its name and five hex digits of cluster, namespace and name, so that two
@@ -47,7 +81,7 @@ func DefaultPrefix(clusterUID, namespace, name string) string {
 	// A newline is in no UID and no name, so no two triples are hashed alike.
 	sum := sha256.Sum256([]byte(clusterUID + "\n" + namespace + "\n" + name))
 	suffix := "-" + hex.EncodeToString(sum[:])[:5]
-	room := maxInstanceID - len(suffix) - len(InstanceID("", 0))
+	room := maxInstanceID - len(suffix) - len(Naming{}.Base(0))
 	if len(name) > room {
 		name = name[:room]
 	}

@@ -9,55 +9,99 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestInstanceID(t *testing.T) {
-	for ordinal, want := range map[int32]string{
-		0:     "orders-3f9a2-0000",
-		7:     "orders-3f9a2-0007",
-		9999:  "orders-3f9a2-9999",
-		12345: "orders-3f9a2-12345",
+func TestInstanceIDs(t *testing.T) {
+	for name, c := range map[string]struct {
+		naming  Naming
+		ordinal int32
+		base    string
+		ids     []string
+	}{
+		"one consumer":                {Naming{Prefix: "orders-3f9a2"}, 0, "orders-3f9a2-0000", []string{"orders-3f9a2-0000"}},
+		"one, said so":                {Naming{Prefix: "orders", PerPod: 1}, 7, "orders-0007", []string{"orders-0007"}},
+		"one that appends a number":   {Naming{Prefix: "orders", PerPod: 1, Numbered: true}, 7, "orders-0007", []string{"orders-0007-0"}},
+		"several":                     {Naming{Prefix: "orders", PerPod: 3}, 7, "orders-0007", []string{"orders-0007-0", "orders-0007-1", "orders-0007-2"}},
+		"several that append numbers": {Naming{Prefix: "orders", PerPod: 2, Numbered: true}, 9999, "orders-9999", []string{"orders-9999-0", "orders-9999-1"}},
+		"beyond the padding":          {Naming{Prefix: "orders"}, 12345, "orders-12345", []string{"orders-12345"}},
 	} {
-		if got := InstanceID("orders-3f9a2", ordinal); got != want {
-			t.Errorf("InstanceID(%d) = %q, want %q", ordinal, got, want)
-		}
-		if got, ok := Ordinal("orders-3f9a2", want); !ok || got != ordinal {
-			t.Errorf("Ordinal(%q) = %d, %t, want %d, true", want, got, ok, ordinal)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := c.naming.Base(c.ordinal); got != c.base {
+				t.Errorf("Base(%d) = %q, want %q", c.ordinal, got, c.base)
+			}
+			got := c.naming.IDs(c.ordinal)
+			if diff := cmp.Diff(c.ids, got); diff != "" {
+				t.Errorf("IDs(%d): -want +got\n%s", c.ordinal, diff)
+			}
+			for _, id := range got {
+				if _, stray := c.naming.Stray(id); stray {
+					t.Errorf("%s is a stray of its own slot", id)
+				}
+			}
+		})
 	}
 }
 
 func TestInstanceIDsSortAsNumbers(t *testing.T) {
-	var ids []string
+	var bases []string
 	for ordinal := range int32(10000) {
-		ids = append(ids, InstanceID("orders", ordinal))
+		bases = append(bases, Naming{Prefix: "orders"}.Base(ordinal))
 	}
-	if !slices.IsSorted(ids) {
+	if !slices.IsSorted(bases) {
 		t.Fatal("the ids 0 to 9999 are not in order when sorted as text")
 	}
-	if compact := slices.Compact(slices.Clone(ids)); len(compact) != len(ids) {
-		t.Fatalf("%d of %d ids are distinct", len(compact), len(ids))
+	if compact := slices.Compact(slices.Clone(bases)); len(compact) != len(bases) {
+		t.Fatalf("%d of %d ids are distinct", len(compact), len(bases))
+	}
+	// Those of a slot stay together, so that the first members are in the first slots.
+	naming := Naming{Prefix: "orders", PerPod: 12}
+	if first, next := slices.Max(naming.IDs(8)), slices.Min(naming.IDs(9)); first >= next {
+		t.Errorf("%s of slot 8 is not before %s of slot 9", first, next)
 	}
 }
 
-func TestOrdinalOfForeignIDs(t *testing.T) {
-	for name, id := range map[string]string{
-		"another prefix":          "refunds-0001",
-		"longer prefix":           "orders-3f9a2-0001",
-		"prefix only":             "orders",
-		"no digits":               "orders-",
-		"not padded":              "orders-1",
-		"padded too much":         "orders-00001",
-		"sign":                    "orders-+001",
-		"negative":                "orders--001",
-		"lane":                    "orders-0001-a",
-		"not a number":            "orders-000x",
-		"more than an ordinal is": "orders-99999999999",
-		"empty":                   "",
+func TestStray(t *testing.T) {
+	one, three := Naming{Prefix: "orders"}, Naming{Prefix: "orders", PerPod: 3}
+	spring := Naming{Prefix: "orders", PerPod: 1, Numbered: true}
+	for name, c := range map[string]struct {
+		naming  Naming
+		id      string
+		ordinal int32
+		stray   bool
+	}{
+		"a number, and there is one":       {one, "orders-0001-0", 1, true},
+		"beyond the number":                {three, "orders-0002-3", 2, true},
+		"no number":                        {three, "orders-0002", 2, true},
+		"no number where one is appended":  {spring, "orders-0002", 2, true},
+		"a second one where one is enough": {spring, "orders-0002-1", 2, true},
+		"a name":                           {three, "orders-0002-second-0", 2, true},
+		"its own":                          {three, "orders-0002-2", 2, false},
+		"another prefix":                   {one, "refunds-0001-0", 0, false},
+		"longer prefix":                    {one, "orders-3f9a2-0001", 0, false},
+		"prefix only":                      {one, "orders", 0, false},
+		"no digits":                        {one, "orders-", 0, false},
+		"not padded":                       {one, "orders-1-0", 0, false},
+		"padded too much":                  {one, "orders-00001", 0, false},
+		"sign":                             {one, "orders-+001-0", 0, false},
+		"negative":                         {one, "orders--001", 0, false},
+		"not a number":                     {one, "orders-000x", 0, false},
+		"more than an ordinal is":          {one, "orders-99999999999", 0, false},
+		"a dynamic member":                 {one, "", 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, ok := Ordinal("orders", id); ok {
-				t.Errorf("Ordinal(%q) = %d, want none", id, got)
+			if ordinal, stray := c.naming.Stray(c.id); stray != c.stray || ordinal != c.ordinal {
+				t.Errorf("Stray(%q) = %d, %t, want %d, %t", c.id, ordinal, stray, c.ordinal, c.stray)
 			}
 		})
+	}
+}
+
+func TestSlots(t *testing.T) {
+	for members, want := range map[int32]int32{0: 0, 1: 1, 3: 1, 4: 2, 12: 4} {
+		if got := (Naming{PerPod: 3}).Slots(members); got != want {
+			t.Errorf("%d members are in %d slots of 3, want %d", members, got, want)
+		}
+	}
+	if got := (Naming{}).Slots(12); got != 12 {
+		t.Errorf("12 members are in %d slots of one, want 12", got)
 	}
 }
 
@@ -84,7 +128,7 @@ func TestDefaultPrefix(t *testing.T) {
 func TestDefaultPrefixIsCutToFit(t *testing.T) {
 	long, other := strings.Repeat("n", 253), strings.Repeat("n", 252)+"m"
 	prefix := DefaultPrefix("uid", "shop", long)
-	if got := len(InstanceID(prefix, 9999)); got != maxInstanceID {
+	if got := len(Naming{Prefix: prefix}.Base(9999)); got != maxInstanceID {
 		t.Errorf("the id of a name of 253 characters has %d, want %d", got, maxInstanceID)
 	}
 	if prefix == DefaultPrefix("uid", "shop", other) {

@@ -3,7 +3,6 @@ package pods
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -19,15 +18,15 @@ type Input struct {
 	Group *v1alpha1.ConsumerGroup
 	// Template as Parse returned it. It is not changed.
 	Template *corev1.PodTemplateSpec
-	// Consumer is the name of the container that consumes; empty means the first.
-	Consumer string
+	// Consumer says which container consumes and how it is configured.
+	Consumer v1alpha1.Consumer
 	// Activation of the pod; empty means the default.
 	Activation v1alpha1.Activation
 	// Revision that the template is.
 	Revision string
 	// Ordinal of the slot.
 	Ordinal int32
-	// InstanceID is the slot's group.instance.id.
+	// InstanceID is what the pod is given as its group.instance.id.
 	InstanceID string
 	// Suffix ends the pod's name, so that a successor can stand beside its
 	// predecessor.
@@ -59,7 +58,7 @@ func Build(in Input) (*corev1.Pod, error) {
 	if in.LauncherImage == "" {
 		return nil, fmt.Errorf("building a pod of ConsumerGroup %s: the launcher's image is not known", in.Group.Name)
 	}
-	consumer := Consumer(in.Template, in.Consumer)
+	consumer := Consumer(in.Template, in.Consumer.Container)
 	pod := &corev1.Pod{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metadata(in, consumer),
@@ -110,37 +109,4 @@ func find(containers []corev1.Container, name string) *corev1.Container {
 		}
 	}
 	return nil
-}
-
-// injectedNames in the order in which they are set.
-var injectedNames = []string{
-	v1alpha1.EnvBootstrapServers,
-	v1alpha1.EnvGroupID,
-	v1alpha1.EnvGroupInstanceID,
-	v1alpha1.EnvSessionTimeoutMS,
-	v1alpha1.EnvHeartbeatInterval,
-}
-
-func injected(name string) bool { return slices.Contains(injectedNames, name) }
-
-// identity is the preset Env, less what the template sets itself. It comes
-// before the template's own variables, so that those can refer to it as in
-// $(KAFKA_GROUP_ID).
-func identity(in Input, own []corev1.EnvVar) []corev1.EnvVar {
-	spec := &in.Group.Spec
-	values := map[string]string{
-		v1alpha1.EnvBootstrapServers:  strings.Join(in.BootstrapServers, ","),
-		v1alpha1.EnvGroupID:           in.Group.GroupID(),
-		v1alpha1.EnvGroupInstanceID:   in.InstanceID,
-		v1alpha1.EnvSessionTimeoutMS:  strconv.FormatInt(spec.Membership.Session().Milliseconds(), 10),
-		v1alpha1.EnvHeartbeatInterval: strconv.FormatInt(spec.Membership.Heartbeat().Milliseconds(), 10),
-	}
-	var env []corev1.EnvVar
-	for _, name := range injectedNames {
-		set := slices.ContainsFunc(own, func(v corev1.EnvVar) bool { return v.Name == name })
-		if !set {
-			env = append(env, corev1.EnvVar{Name: name, Value: values[name]})
-		}
-	}
-	return env
 }

@@ -97,7 +97,7 @@ func TestBuildRefuses(t *testing.T) {
 			in.LauncherImage = ""
 		},
 		`building a pod of ConsumerGroup orders: the template has no container "gone"`: func(in *Input) {
-			in.Consumer = "gone"
+			in.Consumer = v1alpha1.Consumer{Container: "gone"}
 		},
 	} {
 		in := input(t, "testdata/minimal.template.yaml")
@@ -124,7 +124,7 @@ func TestBuildKeepsQuality(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := input(t, "testdata/minimal.template.yaml")
-			in.Template = parse(t, "spec: "+tc.spec, "")
+			in.Template = parse(t, "spec: "+tc.spec, v1alpha1.Consumer{})
 			pod, err := Build(in)
 			if err != nil {
 				t.Fatal(err)
@@ -161,6 +161,10 @@ func input(t *testing.T, file string) Input {
 	if err != nil {
 		t.Fatal(err)
 	}
+	consumer := v1alpha1.Consumer{Container: "app"}
+	if filepath.Base(file) == "spring-boot.template.yaml" {
+		consumer.Inject = v1alpha1.InjectSpringBoot
+	}
 	return Input{
 		Group: &v1alpha1.ConsumerGroup{
 			ObjectMeta: metav1.ObjectMeta{
@@ -173,8 +177,8 @@ func input(t *testing.T, file string) Input {
 				Membership: v1alpha1.Membership{HeartbeatSeconds: ptr.To(int32(5))},
 			},
 		},
-		Template:         parse(t, string(text), "app"),
-		Consumer:         "app",
+		Template:         parse(t, string(text), consumer),
+		Consumer:         consumer,
 		Revision:         "7c8d9bb4f5",
 		Ordinal:          3,
 		InstanceID:       "orders-3f9a2-0003",
@@ -184,7 +188,7 @@ func input(t *testing.T, file string) Input {
 	}
 }
 
-func parse(t *testing.T, text, consumer string) *corev1.PodTemplateSpec {
+func parse(t *testing.T, text string, consumer v1alpha1.Consumer) *corev1.PodTemplateSpec {
 	t.Helper()
 	template, err := Parse(raw(t, text), consumer, "")
 	if err != nil {

@@ -14,16 +14,15 @@ import (
 )
 
 // Parse reads a template, and refuses one that cannot become a pod of a group.
-// consumer is spec.consumer.container; empty means the first container. activation
-// is spec.membership.activation.
+// activation is spec.membership.activation.
 //
 // The API server checks the rest, by a dry run of the pod.
-func Parse(raw runtime.RawExtension, consumer string, activation v1alpha1.Activation) (*corev1.PodTemplateSpec, error) {
+func Parse(raw runtime.RawExtension, consumer v1alpha1.Consumer, activation v1alpha1.Activation) (*corev1.PodTemplateSpec, error) {
 	template, _, err := decode(raw)
 	if err != nil {
 		return nil, err
 	}
-	checks := []func(*corev1.PodTemplateSpec, string) error{
+	checks := []func(*corev1.PodTemplateSpec, v1alpha1.Consumer) error{
 		checkRestartPolicy, checkGrace, checkNames, checkConsumer,
 	}
 	if activation == v1alpha1.ActivationProcess {
@@ -51,7 +50,8 @@ func Unknown(raw runtime.RawExtension) []string {
 	return names
 }
 
-// Consumer is the name of the container that consumes.
+// Consumer is the name of the container that consumes; consumer is
+// spec.consumer.container.
 func Consumer(template *corev1.PodTemplateSpec, consumer string) string {
 	if consumer == "" && len(template.Spec.Containers) > 0 {
 		return template.Spec.Containers[0].Name
@@ -59,17 +59,17 @@ func Consumer(template *corev1.PodTemplateSpec, consumer string) string {
 	return consumer
 }
 
-// Overridden lists the variables of Kohort's that the template sets itself in
+// Overridden lists the variables of the preset that the template sets itself in
 // the consumer's container. The template's values win.
-func Overridden(template *corev1.PodTemplateSpec, consumer string) []string {
-	name := Consumer(template, consumer)
+func Overridden(template *corev1.PodTemplateSpec, consumer v1alpha1.Consumer) []string {
+	name, preset := Consumer(template, consumer.Container), presets[consumer.Preset()]
 	var names []string
 	for _, c := range template.Spec.Containers {
 		if c.Name != name {
 			continue
 		}
 		for _, v := range c.Env {
-			if injected(v.Name) {
+			if preset.property(v.Name) != "" {
 				names = append(names, v.Name)
 			}
 		}
@@ -131,7 +131,7 @@ func found(value string) string {
 	}
 }
 
-func checkRestartPolicy(template *corev1.PodTemplateSpec, _ string) error {
+func checkRestartPolicy(template *corev1.PodTemplateSpec, _ v1alpha1.Consumer) error {
 	switch p := template.Spec.RestartPolicy; p {
 	case "", corev1.RestartPolicyAlways:
 		return nil
@@ -142,7 +142,7 @@ func checkRestartPolicy(template *corev1.PodTemplateSpec, _ string) error {
 }
 
 // checkGrace: with no grace period every deletion is one by force.
-func checkGrace(template *corev1.PodTemplateSpec, _ string) error {
+func checkGrace(template *corev1.PodTemplateSpec, _ v1alpha1.Consumer) error {
 	if s := template.Spec.TerminationGracePeriodSeconds; s != nil && *s < 1 {
 		return fmt.Errorf("template.spec.terminationGracePeriodSeconds %d is refused: it must be at least 1, "+
 			"or a pod's object goes before its consumer and nobody sees that end", *s)
@@ -151,7 +151,7 @@ func checkGrace(template *corev1.PodTemplateSpec, _ string) error {
 }
 
 // checkNames keeps the names of Kohort's containers and volumes free.
-func checkNames(template *corev1.PodTemplateSpec, _ string) error {
+func checkNames(template *corev1.PodTemplateSpec, _ v1alpha1.Consumer) error {
 	for i, c := range template.Spec.InitContainers {
 		if strings.HasPrefix(c.Name, v1alpha1.ContainerPrefix) {
 			return reserved("initContainers", i, c.Name)
@@ -175,18 +175,18 @@ func reserved(list string, i int, name string) error {
 		list, i, name, v1alpha1.ContainerPrefix)
 }
 
-func checkConsumer(template *corev1.PodTemplateSpec, consumer string) error {
+func checkConsumer(template *corev1.PodTemplateSpec, consumer v1alpha1.Consumer) error {
 	for _, c := range template.Spec.InitContainers {
-		if consumer != "" && c.Name == consumer {
+		if consumer.Container != "" && c.Name == consumer.Container {
 			return fmt.Errorf("consumer.container %q is an init container of the template: "+
-				"it must be one of spec.containers", consumer)
+				"it must be one of spec.containers", consumer.Container)
 		}
 	}
-	name := Consumer(template, consumer)
+	name := Consumer(template, consumer.Container)
 	names := make([]string, 0, len(template.Spec.Containers))
 	for i, c := range template.Spec.Containers {
 		if c.Name == name {
-			return checkConsumerContainer(fmt.Sprintf("template.spec.containers[%d]", i), c)
+			return checkConsumerContainer(fmt.Sprintf("template.spec.containers[%d]", i), c, presets[consumer.Preset()])
 		}
 		names = append(names, c.Name)
 	}
@@ -194,17 +194,17 @@ func checkConsumer(template *corev1.PodTemplateSpec, consumer string) error {
 		name, strings.Join(names, ", "))
 }
 
-func checkConsumerContainer(path string, c corev1.Container) error {
+func checkConsumerContainer(path string, c corev1.Container, preset preset) error {
 	if c.RestartPolicy != nil && *c.RestartPolicy != corev1.ContainerRestartPolicyAlways {
 		return fmt.Errorf("%s.restartPolicy %s is refused: a crashed consumer must come back in its own pod",
 			path, *c.RestartPolicy)
 	}
 	for _, v := range c.Env {
-		if v.Name == v1alpha1.EnvGroupID {
+		switch preset.property(v.Name) {
+		case groupID:
 			return fmt.Errorf("%s.env sets %s, which is refused: the pods would be in another group than the one "+
 				"that Kohort reads; set spec.groupId", path, v.Name)
-		}
-		if v.Name == v1alpha1.EnvGroupInstanceID {
+		case groupInstanceID:
 			return fmt.Errorf("%s.env sets %s, which is refused: all pods would get one id and fence each "+
 				"other out of the group; Kohort gives each pod its own", path, v.Name)
 		}

@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
 // launcherVariables begin the names of what the launcher is told in the consumer's
@@ -14,8 +16,8 @@ const launcherVariables = "KOHORT_"
 
 // checkLaunch refuses what the launcher cannot do in the kubelet's place. The API
 // server does not see it: it is not in the pod.
-func checkLaunch(template *corev1.PodTemplateSpec, consumer string) error {
-	name := Consumer(template, consumer)
+func checkLaunch(template *corev1.PodTemplateSpec, consumer v1alpha1.Consumer) error {
+	name := Consumer(template, consumer.Container)
 	for i := range template.Spec.Containers {
 		c := &template.Spec.Containers[i]
 		if c.Name != name {

@@ -40,13 +40,13 @@ func TestParseForProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			template := raw(t, `spec: {containers: [{name: app, `+tc.container+`}, {name: other, env: [{name: KOHORT_POD_UID}], startupProbe: {}}]}`)
 			got := ""
-			if _, err := Parse(template, "", v1alpha1.ActivationProcess); err != nil {
+			if _, err := Parse(template, v1alpha1.Consumer{}, v1alpha1.ActivationProcess); err != nil {
 				got = err.Error()
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if _, err := Parse(template, "", ""); err != nil {
+			if _, err := Parse(template, v1alpha1.Consumer{}, ""); err != nil {
 				t.Error("for a sidecar it is refused as well:", err)
 			}
 		})

@@ -1,6 +1,7 @@
 package pods
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,7 +41,7 @@ func TestParseRefuses(t *testing.T) {
 		"fixed instance id": {`{"spec":{"containers":[{"name":"app","env":[{"name":"KAFKA_GROUP_INSTANCE_ID","value":"me"}]}]}}`, "", `template.spec.containers[0].env sets KAFKA_GROUP_INSTANCE_ID, which is refused: all pods would get one id and fence each other out of the group; Kohort gives each pod its own`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Parse(runtime.RawExtension{Raw: []byte(tc.template)}, tc.consumer, "")
+			_, err := Parse(runtime.RawExtension{Raw: []byte(tc.template)}, v1alpha1.Consumer{Container: tc.consumer}, "")
 			if err == nil {
 				t.Fatal("not refused")
 			}
@@ -48,6 +49,36 @@ func TestParseRefuses(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// A template must not name the group or an instance id by the variables of its own
+// preset; those of another one are its own business.
+func TestIdentityIsRefusedByPreset(t *testing.T) {
+	const group, instance = "the pods would be in another group", "all pods would get one id"
+	for _, c := range []struct {
+		inject         v1alpha1.Inject
+		variable, want string // "": it is allowed
+	}{
+		{"", "KAFKA_GROUP_ID", group},
+		{v1alpha1.InjectEnv, "KAFKA_GROUP_INSTANCE_ID", instance},
+		{v1alpha1.InjectEnv, "SPRING_KAFKA_CONSUMER_GROUP_ID", ""},
+		{v1alpha1.InjectEnv, "SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_INSTANCE_ID", ""},
+		{v1alpha1.InjectSpringBoot, "SPRING_KAFKA_CONSUMER_GROUP_ID", group},
+		{v1alpha1.InjectSpringBoot, "SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_ID", group},
+		{v1alpha1.InjectSpringBoot, "SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_INSTANCE_ID", instance},
+		{v1alpha1.InjectSpringBoot, "SPRING_KAFKA_BOOTSTRAP_SERVERS", ""},
+		{v1alpha1.InjectSpringBoot, "KAFKA_GROUP_ID", ""},
+		{v1alpha1.InjectSpringBoot, "KAFKA_GROUP_INSTANCE_ID", ""},
+	} {
+		template := `{"spec":{"containers":[{"name":"app","env":[{"name":"` + c.variable + `","value":"x"}]}]}}`
+		_, err := Parse(runtime.RawExtension{Raw: []byte(template)}, v1alpha1.Consumer{Inject: c.inject}, "")
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s with %s is refused: %v", c.variable, c.inject, err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.variable+", which is refused: "+c.want)):
+			t.Errorf("%s with %s: %v, want it to be refused since %s", c.variable, c.inject, err, c.want)
+		}
 	}
 }
 
@@ -61,7 +92,7 @@ func TestParseAllows(t *testing.T) {
 		"metadata that is not for pods": `{metadata: {name: x, creationTimestamp: null}, spec: {containers: [{name: app}]}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Parse(raw(t, template), "", v1alpha1.ActivationSidecar)
+			got, err := Parse(raw(t, template), v1alpha1.Consumer{}, v1alpha1.ActivationSidecar)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,6 +115,7 @@ func TestUnknown(t *testing.T) {
 }
 
 func TestOverridden(t *testing.T) {
+	app := v1alpha1.Consumer{Container: "app"}
 	template := parse(t, `
 spec:
   containers:
@@ -93,10 +125,16 @@ spec:
     env:
     - {name: KAFKA_SESSION_TIMEOUT_MS, value: "10000"}
     - {name: HOME, value: /}
+    - {name: SPRING_KAFKA_CONSUMER_BOOTSTRAP_SERVERS, value: "kafka:9094"}
     - {name: KAFKA_BOOTSTRAP_SERVERS, value: "kafka:9094"}
-`, "app")
-	want := []string{v1alpha1.EnvSessionTimeoutMS, v1alpha1.EnvBootstrapServers}
-	if diff := cmp.Diff(want, Overridden(template, "app")); diff != "" {
-		t.Error(diff)
+`, app)
+	for inject, want := range map[v1alpha1.Inject][]string{
+		"":                        {v1alpha1.EnvSessionTimeoutMS, v1alpha1.EnvBootstrapServers},
+		v1alpha1.InjectSpringBoot: {"SPRING_KAFKA_CONSUMER_BOOTSTRAP_SERVERS"},
+	} {
+		app.Inject = inject
+		if diff := cmp.Diff(want, Overridden(template, app)); diff != "" {
+			t.Errorf("with %q: %s", inject, diff)
+		}
 	}
 }

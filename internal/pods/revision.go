@@ -16,7 +16,8 @@ import (
 const revisionLength = 10
 
 // Revision names what a consumer is: the template, which of its containers
-// consumes, and where a pod waits, if that is not the default. The order of keys and white space do not matter. Neither do the
+// consumes, where a pod waits and how the program is told who it is, unless those
+// are the defaults. The order of keys and white space do not matter. Neither do the
 // launcher's image, Kohort's version and timeouts: those reach a pod when it is
 // next made, and a new operator must not restart every consumer.
 func Revision(spec v1alpha1.ConsumerGroupSpec) string {
@@ -35,6 +36,9 @@ func Revision(spec v1alpha1.ConsumerGroupSpec) string {
 	hash.Write([]byte("\n" + consumerOf(template, spec.Consumer.Container)))
 	if a := spec.Membership.EffectiveActivation(); a != v1alpha1.ActivationSidecar {
 		hash.Write([]byte("\n" + a))
+	}
+	if inject := spec.Consumer.Preset(); inject != v1alpha1.InjectEnv {
+		hash.Write([]byte("\n" + inject))
 	}
 	// SafeEncodeString leaves out vowels, so that no revision is a word.
 	return rand.SafeEncodeString(hex.EncodeToString(hash.Sum(nil))[:revisionLength])

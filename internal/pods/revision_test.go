@@ -39,6 +39,7 @@ func TestRevisionStaysTheSame(t *testing.T) {
 			s.Template = template("\n" + revisionTemplate[:1] + " \t" + revisionTemplate[1:] + "\n")
 		},
 		"the default container named":  func(s *v1alpha1.ConsumerGroupSpec) { s.Consumer.Container = "app" },
+		"the default preset named":     func(s *v1alpha1.ConsumerGroupSpec) { s.Consumer.Inject = v1alpha1.InjectEnv },
 		"replicas":                     func(s *v1alpha1.ConsumerGroupSpec) { s.Replicas = ptr.To(int32(9)) },
 		"paused":                       func(s *v1alpha1.ConsumerGroupSpec) { s.Paused = true },
 		"session timeout":              func(s *v1alpha1.ConsumerGroupSpec) { s.Membership.SessionTimeout.MinSeconds = ptr.To(int32(60)) },
@@ -75,6 +76,7 @@ func TestRevisionChanges(t *testing.T) {
 		"its neighbour":  func(s *v1alpha1.ConsumerGroupSpec) { s.Template = template(`{"n":9007199254740992}`) },
 		"activation":     func(s *v1alpha1.ConsumerGroupSpec) { s.Membership.Activation = v1alpha1.ActivationProcess },
 		"container":      func(s *v1alpha1.ConsumerGroupSpec) { s.Consumer.Container = "proxy" },
+		"preset":         func(s *v1alpha1.ConsumerGroupSpec) { s.Consumer.Inject = v1alpha1.InjectSpringBoot },
 		"no JSON":        func(s *v1alpha1.ConsumerGroupSpec) { s.Template = template(`{"spec":`) },
 		"nothing":        func(s *v1alpha1.ConsumerGroupSpec) { s.Template = runtime.RawExtension{} },
 	} {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/membership"
 )
 
 // Cases in which a release once got stuck or went wrong.
@@ -157,7 +158,7 @@ func oneSlot(now time.Time) Input {
 	one := int32(1)
 	return Input{
 		Now:     now,
-		Group:   Group{Prefix: simPrefix, Revision: "r0", Budget: 1, SettledFor: 20 * time.Second, Deadline: 600 * time.Second, Heartbeat: simHeartbeat},
+		Group:   Group{Names: membership.Naming{Prefix: simPrefix}, Revision: "r0", Budget: 1, SettledFor: 20 * time.Second, Deadline: 600 * time.Second, Heartbeat: simHeartbeat},
 		State:   v1alpha1.GroupState{Size: &one, Stable: "r0", Slots: []v1alpha1.SlotState{{Since: metav1.NewMicroTime(now.Add(-time.Hour))}}},
 		Desired: 1,
 	}
@@ -180,7 +181,7 @@ func TestMembersOfPodsThatEndLate(t *testing.T) {
 	in.State.Slots[0].Holder = "a"
 	in.Group.DeletedAt = in.Now.Add(-removeFor - time.Second)
 	in.Pods = []Pod{{Name: "p", UID: "a", Revision: "r0", Activated: true, Deleting: true, Ended: true}}
-	in.Window = lag.Window{{At: in.Now.Add(-time.Second), State: lag.StateStable, Members: []lag.Member{{InstanceID: idOf(0), MemberID: "m1"}}}}
+	in.Window = lag.Window{{At: in.Now.Add(-time.Second), State: lag.StateStable, Members: []lag.Member{{InstanceID: simPrefix + "-0000", MemberID: "m1"}}}}
 	if d := Decide(in); d.Done || len(d.Actions) != 1 || d.Actions[0].Kind != RemoveMembers {
 		t.Errorf("done: %v, %+v", d.Done, d.Actions)
 	}
@@ -198,7 +199,7 @@ func TestSlotThatJoinedLateIsNotForgotten(t *testing.T) {
 		{Name: "p", UID: "a", Revision: "r0", Activated: true, Running: true, Ready: true},
 		{Name: "q", UID: "b", Ordinal: 1, Revision: "r0", Activated: true, Deleting: true, Ended: true},
 	}
-	in.Window = lag.Window{{At: in.Now.Add(-5 * time.Second), State: lag.StateStable, Members: []lag.Member{{InstanceID: idOf(0), MemberID: "m0"}}}}
+	in.Window = lag.Window{{At: in.Now.Add(-5 * time.Second), State: lag.StateStable, Members: []lag.Member{{InstanceID: simPrefix + "-0000", MemberID: "m0"}}}}
 	if d := Decide(in); len(d.State.Slots) != 2 {
 		t.Errorf("%+v", d.State.Slots)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
-	"github.com/kohort-dev/kohort/internal/membership"
 )
 
 // pollEvery is when to look again while something waits for time or a reading.
@@ -46,8 +45,9 @@ func Decide(in Input) Decision {
 // change.
 type seen struct {
 	Input
-	pods    [][]*Pod // by ordinal, oldest first
-	slots   []slot   // each at the index of its ordinal
+	pods    [][]*Pod   // by ordinal, oldest first
+	ids     [][]string // by ordinal
+	slots   []slot     // each at the index of its ordinal
 	reading *lag.Reading
 	unknown string // why reading is nil
 }
@@ -55,7 +55,7 @@ type seen struct {
 // slot is one slot as it is seen.
 type slot struct {
 	ordinal int32
-	id      string
+	ids     []string
 	state   v1alpha1.SlotState // Holder is "" if there is none
 	holder  *Pod               // nil: there is none, or it vanished
 	others  []*Pod             // all other pods of the slot, oldest first
@@ -87,13 +87,16 @@ func (v seen) under(state v1alpha1.GroupState) seen {
 	for _, s := range state.Slots {
 		n = max(n, s.Ordinal+1)
 	}
+	for int(n) > len(v.ids) {
+		v.ids = append(v.ids, v.Group.Names.IDs(int32(len(v.ids))))
+	}
 	v.slots = make([]slot, n)
 	for _, s := range state.Slots {
 		v.slots[s.Ordinal].state = s
 	}
 	for i := range v.slots {
 		s := &v.slots[i]
-		s.ordinal, s.id = int32(i), membership.InstanceID(v.Group.Prefix, int32(i))
+		s.ordinal, s.ids = int32(i), v.ids[i]
 		if i >= len(v.pods) {
 			continue
 		}
@@ -119,35 +122,6 @@ func (s slot) spare(revision string) *Pod {
 		}
 	}
 	return found
-}
-
-// joined says whether the slot's holder is a member by this reading: read after
-// it became the holder, and listed under another member id than the one before. If
-// that one is not known, it is gone when its session is over.
-func (v seen) joined(s slot, r *lag.Reading) bool {
-	m, listed := r.Member(s.id)
-	since := s.state.Since.Time
-	if s.state.MemberBefore == v1alpha1.UnknownMember {
-		since = since.Add(v.Group.Session)
-	}
-	return listed && s.state.Holder != "" && r.At.After(since) && m.MemberID != s.state.MemberBefore
-}
-
-// mayHaveJoined: the slot's holder consumes, and nobody knows yet whether it is the
-// member that is listed.
-func (v seen) mayHaveJoined(s slot) bool {
-	if v.reading == nil || !s.holder.consuming() || s.state.MemberBefore != v1alpha1.UnknownMember {
-		return false
-	}
-	_, listed := v.reading.Member(s.id)
-	return listed && !v.joined(s, v.reading)
-}
-
-// absent slots hold up a rebalance of the group: their id is a member and nobody
-// answers for it.
-func (s slot) absent(r *lag.Reading) bool {
-	_, listed := r.Member(s.id)
-	return listed && !s.holder.consuming()
 }
 
 // inSize are the slots that shall have a holder.
@@ -187,22 +161,6 @@ func hold(v seen, state *v1alpha1.GroupState, s slot, p *Pod) {
 	kept.Holder, kept.Pod, kept.Revision = p.UID, p.Name, p.Revision
 	kept.Since, kept.LostSince = metav1.NewMicroTime(v.Now), nil
 	kept.MemberBefore = memberBefore(v, s)
-}
-
-// memberBefore is the member id that the broker has for the slot now: as the newest
-// reading says, fresh or not, if it is from the time of the present holder, or
-// from after the end of the last one.
-func memberBefore(v seen, s slot) string {
-	for i := len(v.Window) - 1; i >= 0; i-- {
-		if r := &v.Window[i]; r.Err == "" && r.At.After(s.state.Since.Time) {
-			m, _ := r.Member(s.id)
-			return m.MemberID
-		}
-	}
-	if s.state.Holder != "" {
-		return v1alpha1.UnknownMember
-	}
-	return s.state.MemberBefore
 }
 
 func micro(t time.Time) *metav1.MicroTime {

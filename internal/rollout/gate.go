@@ -67,9 +67,7 @@ func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
 		return r.Err == "" && r.State == lag.StateStable && v.joined(s, r)
 	})
 	e.settled = e.joined.Tail(func(r *lag.Reading) bool { return e.unsettled(r) == "" })
-	if m, ok := v.reading.Member(s.id); ok {
-		e.owned = v.reading.Committed(m.Assigned)
-	}
+	e.owned = v.reading.Committed(lag.Owned(s.members(v.reading)))
 	for _, check := range []func(evidence) verdict{restarts, joined, standing, slower, settled} {
 		if verdict := check(e); verdict.result != pass {
 			return verdict
@@ -225,8 +223,8 @@ func baselineOf(v seen, state v1alpha1.GroupState) v1alpha1.Baseline {
 		if s.holder != nil {
 			b.Restarts = max(b.Restarts, s.holder.Restarts)
 		}
-		if m, ok := v.reading.Member(s.id); ok {
-			owned := v.reading.Committed(m.Assigned)
+		if members := s.members(v.reading); len(members) > 0 {
+			owned := v.reading.Committed(lag.Owned(members))
 			if behind, known := v.reading.LagOf(owned); known {
 				kept.Lag = &behind
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/membership"
 )
 
 // Input is all that a decision is made from.
@@ -27,9 +28,9 @@ type Input struct {
 
 // Group is what the spec asks for, with its defaults.
 type Group struct {
-	Prefix         string // of the instance ids
-	Revision       string // of the present template
-	Budget         int    // slots that may be in handover at once
+	Names          membership.Naming // of the members
+	Revision       string            // of the present template
+	Budget         int               // slots that may be in handover at once
 	SettledFor     time.Duration
 	Deadline       time.Duration
 	Heartbeat      time.Duration
@@ -128,12 +129,14 @@ type Report struct {
 	Step    string
 	Message string
 	// Active, Consuming, Ready and Updated count slots: with an activated pod, with
-	// one that is a member, with one that is ready as well, with the update revision.
+	// one whose consumers are all members, with one that is ready as well, with the update revision.
 	Active, Consuming, Ready, Updated int32
 	// Desired is how many slots there shall be.
 	Desired int32
 	// Settled is "" if the group is settled, else what is missing.
 	Settled string
+	// Surplus names members that the slots should not have; "" if there are none.
+	Surplus string
 	// Unknown is why there is no fresh reading; "" if there is one.
 	Unknown string
 	// Standing names a partition with lag and no commit; "" if there is none.

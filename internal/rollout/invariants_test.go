@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -16,7 +17,8 @@ import (
 // without the code that it checks.
 type checker struct {
 	w *world
-	// onBad are the slots that were ever activated under a bad revision.
+	// onBad are the slots that were ever activated under a bad revision and owned a
+	// partition: what an idle one would do with it nobody can know.
 	onBad map[string]map[int32]bool
 }
 
@@ -26,21 +28,23 @@ func newChecker(w *world) *checker {
 
 // truth checks what must hold at every moment.
 func (c *checker) truth() string {
-	byOrdinal := map[int32][]string{}
+	byID := map[string][]string{}
 	for _, p := range c.w.pods {
 		if p.mayRun() {
-			byOrdinal[p.Ordinal] = append(byOrdinal[p.Ordinal], p.Name)
+			for _, consumer := range p.consumers {
+				byID[consumer.id] = append(byID[consumer.id], p.Name)
+			}
 		}
-		if p.released && kindOf(p.Revision) != good {
+		if p.released && kindOf(p.Revision) != good && c.w.owns(p.Ordinal) {
 			if c.onBad[p.Revision] == nil {
 				c.onBad[p.Revision] = map[int32]bool{}
 			}
 			c.onBad[p.Revision][p.Ordinal] = true
 		}
 	}
-	for ordinal, pods := range byOrdinal {
+	for id, pods := range byID {
 		if len(pods) > 1 {
-			return fmt.Sprintf("invariant 1: slot %d has the consumers %v", ordinal, pods)
+			return fmt.Sprintf("invariant 1: %s has the consumers %v", id, pods)
 		}
 	}
 	if r := c.w.object.state.Rollout; r != nil && kindOf(r.From) == good && len(c.onBad[r.To]) > c.w.object.spec.Budget {
@@ -93,12 +97,38 @@ func unknownIsNotZero(in Input, d Decision) string {
 	return ""
 }
 
-// whole is invariant 9: members are removed by both of their ids, as read.
+// whole is invariant 9: members are removed by both of their ids, as read; and
+// those of a slot together, or each would cost a rebalance.
 func whole(in Input, d Decision) string {
 	for _, act := range d.Actions {
+		if act.Kind == RemoveMembers {
+			if left := leftBehind(in, d, act); left != "" {
+				return "invariant 9: " + left + " is left behind by those of its slot"
+			}
+		}
 		for _, ref := range act.Members {
 			if m, ok := freshReading(in).Member(ref.InstanceID); !ok || ref.MemberID == "" || m.MemberID != ref.MemberID {
 				return fmt.Sprintf("invariant 9: %v is not what was read", ref)
+			}
+		}
+	}
+	return ""
+}
+
+// leftBehind is a member whose slot is beyond the size and loses another one by an
+// action; "" if there is none.
+func leftBehind(in Input, d Decision, act Action) string {
+	removed := func(id string) bool {
+		return slices.ContainsFunc(act.Members, func(ref MemberRef) bool { return ref.InstanceID == id })
+	}
+	for _, s := range in.State.Slots {
+		ids := idsOf(in.Group.Names, s.Ordinal)
+		if s.Ordinal < *d.State.Size || !slices.ContainsFunc(ids, removed) || s.LostSince != nil {
+			continue // a lost one may have come back with some of them
+		}
+		for _, id := range ids {
+			if _, listed := freshReading(in).Member(id); listed && !removed(id) {
+				return id
 			}
 		}
 	}
@@ -120,16 +150,17 @@ func calmMembership(in Input, d Decision) string {
 		}
 	}
 	for ordinal := range *in.State.Size {
-		id := idOf(ordinal)
-		_, listed := r.Member(id)
 		runs := consumingIn(in, holderIn(in.State, ordinal))
-		switch {
-		case grows && listed && !runs:
-			return fmt.Sprintf("invariant 2: the group grows while %s is absent", id)
-		case grows && r.State == lag.StatePreparingRebalance:
-			return "invariant 2: the group grows in the middle of a rebalance"
-		case runs && slices.Contains(removed, id) && ordinal < *d.State.Size:
-			return fmt.Sprintf("invariant 2: %s is removed and consumes", id)
+		for _, id := range idsOf(in.Group.Names, ordinal) {
+			_, listed := r.Member(id)
+			switch {
+			case grows && listed && !runs:
+				return fmt.Sprintf("invariant 2: the group grows while %s is absent", id)
+			case grows && r.State == lag.StatePreparingRebalance:
+				return "invariant 2: the group grows in the middle of a rebalance"
+			case runs && slices.Contains(removed, id) && ordinal < *d.State.Size:
+				return fmt.Sprintf("invariant 2: %s is removed and consumes", id)
+			}
 		}
 	}
 	return ""
@@ -191,7 +222,8 @@ func consumingIn(in Input, uid types.UID) bool {
 	return false
 }
 
-// availableIn: the slot's holder runs, and is a member if that is known.
+// availableIn: the slot's holder runs, and is a member with each of its consumers
+// if that is known.
 func availableIn(in Input, ordinal int32) bool {
 	if !consumingIn(in, holderIn(in.State, ordinal)) {
 		return false
@@ -200,13 +232,25 @@ func availableIn(in Input, ordinal int32) bool {
 	if r == nil {
 		return true
 	}
-	m, listed := r.Member(idOf(ordinal))
-	for _, s := range in.State.Slots {
-		if s.Ordinal == ordinal {
-			return listed && m.MemberID != s.MemberBefore && r.At.After(s.Since.Time)
+	i := slices.IndexFunc(in.State.Slots, func(s v1alpha1.SlotState) bool { return s.Ordinal == ordinal })
+	if i < 0 || !r.At.After(in.State.Slots[i].Since.Time) {
+		return false
+	}
+	for _, id := range idsOf(in.Group.Names, ordinal) {
+		m, listed := r.Member(id)
+		if !listed || m.MemberID == "" || before(in.State.Slots[i].MemberBefore, m.MemberID) {
+			return false
 		}
 	}
-	return false
+	return true
+}
+
+// before says whether a member id is one of those of before, which stand there by
+// their ends if there are several.
+func before(all, memberID string) bool {
+	return slices.ContainsFunc(strings.Split(all, ","), func(end string) bool {
+		return end != "" && strings.HasSuffix(memberID, end)
+	})
 }
 
 // failedIn: a rollout is undone because the slot's pod has failed the gate.

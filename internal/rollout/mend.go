@@ -52,7 +52,7 @@ func mend(v seen, state *v1alpha1.GroupState) {
 	}
 }
 
-// stayedAway says whether a lost slot's id was missing from the group for long
+// stayedAway says whether a lost slot's ids were missing from the group for long
 // enough, by readings that were all taken after the loss was noted.
 func stayedAway(v seen, s slot) bool {
 	if v.reading == nil {
@@ -64,7 +64,7 @@ func stayedAway(v seen, s slot) bool {
 			away = away[i+1:]
 			break
 		}
-		if _, listed := away[i].Member(s.id); listed {
+		if len(s.members(&away[i])) > 0 {
 			away = away[i+1:]
 			break
 		}

@@ -51,9 +51,21 @@ var mutations = []struct {
 		"if persisted(v.State, p.slot.ordinal, p.pod) {", "if true {",
 		"invariant 6",
 	}, {
-		"a member is removed by its instance id alone", "permit.go",
-		"gone = append(gone, MemberRef{p.slot.id, m.MemberID})", "gone = append(gone, MemberRef{p.slot.id, m.MemberID[:0]})",
+		"a member is removed by its instance id alone", "members.go",
+		"refs = append(refs, MemberRef{m.InstanceID, m.MemberID})", "refs = append(refs, MemberRef{m.InstanceID, m.MemberID[:0]})",
 		"invariant 9",
+	}, {
+		"of a slot's members one is removed", "permit.go",
+		"gone = append(gone, refs(members)...)", "gone = append(gone, refs(members[:1])...)",
+		"invariant 9",
+	}, {
+		"one consumer of a slot is enough to have joined", "members.go",
+		"for i, id := range ids {", "for i, id := range ids[:1] {",
+		"invariant 5",
+	}, {
+		"a slot is absent when all of its ids are", "members.go",
+		"return !s.holder.consuming() && len(s.members(r)) > 0", "return !s.holder.consuming() && len(s.members(r)) == len(s.ids)",
+		"invariant 2",
 	},
 }
 

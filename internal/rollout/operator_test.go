@@ -113,7 +113,7 @@ func (o *simOperator) input() Input {
 		Window:  o.window,
 		Desired: obj.spec.Desired,
 		Group: Group{
-			Prefix: simPrefix, Revision: obj.spec.Revision, Budget: obj.spec.Budget,
+			Names: w.names, Revision: obj.spec.Revision, Budget: obj.spec.Budget,
 			SettledFor: 5 * time.Second, Deadline: 3 * time.Minute, Heartbeat: simHeartbeat, Session: simSession,
 			Paused: obj.spec.Paused, DeletedAt: obj.spec.DeletedAt,
 		},

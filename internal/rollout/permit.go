@@ -153,16 +153,13 @@ func removals(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action
 			pending = true
 		case p.move != remove || v.reading == nil:
 		case p.slot.lost():
-			m, listed := v.reading.Member(p.slot.id)
-			kept := p.slot.state
-			if listed && m.MemberID == kept.MemberBefore && v.reading.At.After(kept.LostSince.Time) {
-				lost = append(lost, MemberRef{p.slot.id, m.MemberID})
+			if v.reading.At.After(p.slot.state.LostSince.Time) {
+				lost = append(lost, refs(p.slot.stayed(v.reading))...)
 			}
 		default:
-			m, listed := v.reading.Member(p.slot.id)
-			switch {
-			case listed:
-				gone = append(gone, MemberRef{p.slot.id, m.MemberID})
+			switch members := p.slot.members(v.reading); {
+			case len(members) > 0:
+				gone = append(gone, refs(members)...)
 			case v.reading.At.After(p.slot.state.Since.Time):
 				forget(state, p.slot.ordinal)
 			}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
 )
 
 // reportOf says what is going on, from the state that was decided.
@@ -28,6 +29,9 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 	r.Problems = problems(v)
 	if v.reading != nil {
 		r.Settled = unsettled(v, state, v.reading)
+		if r.Settled == "" {
+			r.Surplus = v.surplus()
+		}
 		r.Standing = standingNow(v, slots)
 	}
 	available := len(slots) - len(unavailable(v, state))
@@ -47,13 +51,9 @@ func standingNow(v seen, slots []slot) string {
 		return ""
 	}
 	for _, s := range slots {
-		m, listed := v.reading.Member(s.id)
-		if !listed {
-			continue
-		}
-		if p, stands := recent.Standing(m.Assigned); stands {
+		if p, stands := recent.Standing(lag.Owned(s.members(v.reading))); stands {
 			behind, _ := p.Lag()
-			return fmt.Sprintf("slot %d (%s) commits nothing on %s: lag %d, for %d s", s.ordinal, s.id, p.TopicPartition, behind, int(recent.Span().Seconds()))
+			return fmt.Sprintf("slot %d (%s) commits nothing on %s: lag %d, for %d s", s.ordinal, s.name(), p.TopicPartition, behind, int(recent.Span().Seconds()))
 		}
 	}
 	return ""
@@ -159,6 +159,9 @@ func messageOf(state v1alpha1.GroupState, r Report, rolling, resizing string) st
 				parts = append(parts, fmt.Sprintf("the readiness probes of %d of them fail", r.Consuming-r.Ready))
 			}
 		}
+	}
+	if r.Surplus != "" {
+		parts = append(parts, r.Surplus)
 	}
 	return strings.Join(parts, "; ")
 }

@@ -142,7 +142,7 @@ func unfitToShrink(v seen, state v1alpha1.GroupState) string {
 	}
 	for _, s := range v.inSize(state) {
 		if s.ordinal < v.Desired && s.absent(v.reading) {
-			return fmt.Sprintf("slot %d (%s) is a member and does not run", s.ordinal, s.id)
+			return fmt.Sprintf("slot %d (%s) is a member and does not run", s.ordinal, s.name())
 		}
 	}
 	return ""
@@ -178,23 +178,6 @@ func groupUnsettled(r *lag.Reading, owned bool) string {
 	}
 	if unowned := r.Unowned(); owned && len(unowned) > 0 {
 		return fmt.Sprintf("%d partitions have no owner, %s among them", len(unowned), unowned[0])
-	}
-	return ""
-}
-
-// notJoined is why a slot's holder does not count as a member; "" if it does.
-func (v seen) notJoined(s slot, r *lag.Reading) string {
-	m, listed := r.Member(s.id)
-	switch {
-	case !r.At.After(s.state.Since.Time):
-		return fmt.Sprintf("the group was not read since slot %d (%s) was activated", s.ordinal, s.id)
-	case !listed:
-		return fmt.Sprintf("slot %d (%s) is not a member of the group", s.ordinal, s.id)
-	case s.state.MemberBefore == v1alpha1.UnknownMember && !v.joined(s, r):
-		return fmt.Sprintf("slot %d (%s) may not have joined: it is not known which member the pod before was, whose session may last until %s",
-			s.ordinal, s.id, s.state.Since.Add(v.Group.Session).UTC().Format(time.TimeOnly))
-	case m.MemberID == s.state.MemberBefore:
-		return fmt.Sprintf("slot %d (%s) has not joined: the group still has the member of the pod before", s.ordinal, s.id)
 	}
 	return ""
 }

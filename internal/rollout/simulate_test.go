@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/membership"
 )
 
 var (
@@ -74,8 +75,11 @@ type simulation struct {
 }
 
 func simulate(seed int64, telling bool) *simulation {
-	w := newWorld(seed, simSpec{})
+	w := newWorld(seed, simSpec{}, membership.Naming{Prefix: simPrefix})
 	w.telling, w.endpoint = telling, w.rng.Intn(4) > 0
+	if w.rng.Intn(2) == 0 {
+		w.names.PerPod, w.names.Numbered = 1+int32(w.rng.Intn(3)), w.rng.Intn(2) == 0
+	}
 	w.object.spec = simSpec{Revision: "r0-good", Desired: 1 + int32(w.rng.Intn(6)), Budget: 1 + w.rng.Intn(2)}
 	w.saveObject()
 	s := &simulation{w: w, checker: newChecker(w)}
@@ -318,7 +322,7 @@ func (s *simulation) unfinished() string {
 			return p.Name + " is left over"
 		}
 	}
-	if running != int(w.object.spec.Desired) || len(w.members) != running || !w.quiet() {
+	if running != int(w.object.spec.Desired) || len(w.members) != running*len(idsOf(w.names, 0)) || !w.quiet() {
 		return fmt.Sprintf("%d run, %d members", running, len(w.members))
 	}
 	return ""

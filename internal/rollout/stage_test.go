@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/membership"
 )
 
 // stage is a world with one operator that sees everything at once, for what is
@@ -21,7 +22,12 @@ type stage struct {
 // for a baseline. Its budget is 1.
 func newStage(t *testing.T, slots int32) *stage {
 	t.Helper()
-	w := newWorld(1, simSpec{Revision: "r0-good", Desired: slots, Budget: 1})
+	return newStageOf(t, slots, membership.Naming{Prefix: simPrefix})
+}
+
+func newStageOf(t *testing.T, slots int32, names membership.Naming) *stage {
+	t.Helper()
+	w := newWorld(1, simSpec{Revision: "r0-good", Desired: slots, Budget: 1}, names)
 	s := &stage{simulation: &simulation{w: w, checker: newChecker(w)}, t: t, o: newOperator(w)}
 	s.operators = []*simOperator{s.o}
 	if !s.until(time.Minute, s.finished) {

@@ -66,9 +66,7 @@ func remaining(v seen) ([]MemberRef, bool) {
 	}
 	var members []MemberRef
 	for _, s := range v.slots {
-		if m, listed := v.reading.Member(s.id); listed {
-			members = append(members, MemberRef{s.id, m.MemberID})
-		}
+		members = append(members, refs(s.members(v.reading))...)
 	}
 	return members, true
 }

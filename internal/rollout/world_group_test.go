@@ -15,7 +15,9 @@ import (
 func (w *world) moveGroup() {
 	w.landRemovals()
 	for _, p := range w.live() {
-		w.moveMember(p)
+		for i := range p.consumers {
+			w.moveMember(&p.consumers[i])
+		}
 	}
 	for _, id := range sortedKeys(w.members) {
 		if w.now.Sub(w.members[id].lastSeen) > simSession {
@@ -43,34 +45,33 @@ func (w *world) landRemovals() {
 	w.removals = later
 }
 
-// moveMember joins a process, and lets it heartbeat. A process whose member was
-// removed joins again; one whose id was taken over is fenced and is done.
-func (w *world) moveMember(p *simPod) {
-	id := idOf(p.Ordinal)
-	m := w.members[id]
+// moveMember joins a consumer, and lets it heartbeat. One whose member was removed
+// joins again; one whose id was taken over is fenced and is done.
+func (w *world) moveMember(c *simConsumer) {
+	m := w.members[c.id]
 	switch {
-	case p.memberID == "":
-		if due(p.joinAt, w.now) {
-			w.join(p, id)
+	case c.memberID == "":
+		if due(c.joinAt, w.now) {
+			w.join(c)
 		}
 	case m == nil:
-		p.memberID, p.joinAt = "", w.now.Add(w.between(0, simHeartbeat))
-	case m.memberID == p.memberID:
+		c.memberID, c.joinAt = "", w.now.Add(w.between(0, simHeartbeat))
+	case m.memberID == c.memberID:
 		m.lastSeen = w.now
-		w.joining[id] = true
+		w.joining[c.id] = true
 	}
 }
 
-func (w *world) join(p *simPod, id string) {
+func (w *world) join(c *simConsumer) {
 	w.uids++
-	p.memberID = fmt.Sprintf("%s-member-%d", id, w.uids)
-	if w.members[id] == nil {
-		w.members[id] = &simMember{}
+	c.memberID = fmt.Sprintf("%s-member-%d", c.id, w.uids)
+	if w.members[c.id] == nil {
+		w.members[c.id] = &simMember{}
 		w.prepare()
 	}
-	m := w.members[id]
-	m.memberID, m.lastSeen = p.memberID, w.now
-	w.joining[id] = true
+	m := w.members[c.id]
+	m.memberID, m.lastSeen = c.memberID, w.now
+	w.joining[c.id] = true
 }
 
 func (w *world) dropMember(id string) {
@@ -118,21 +119,25 @@ func (w *world) moveOffsets() {
 		return
 	}
 	for _, p := range w.live() {
-		id := idOf(p.Ordinal)
-		if m := w.members[id]; m == nil || m.memberID != p.memberID {
-			continue
-		}
 		if w.stands != nil && w.stands(p) {
 			continue
 		}
-		for _, n := range w.owners[id] {
-			o := &w.offsets[n]
-			switch kindOf(p.Revision) {
-			case good:
-				o.committed = min(o.end, o.committed+20*produced)
-			case slow:
-				o.committed = min(o.end, o.committed+produced/5)
+		for _, c := range p.consumers {
+			if w.isMember(c) {
+				w.consume(kindOf(p.Revision), w.owners[c.id], produced)
 			}
+		}
+	}
+}
+
+func (w *world) consume(k kind, partitions []int32, produced int64) {
+	for _, n := range partitions {
+		o := &w.offsets[n]
+		switch k {
+		case good, tooFew:
+			o.committed = min(o.end, o.committed+20*produced)
+		case slow:
+			o.committed = min(o.end, o.committed+produced/5)
 		}
 	}
 }
@@ -173,10 +178,20 @@ func (w *world) read() lag.Reading {
 	return r
 }
 
-// memberOf says whether a pod's process is the group's member for its slot.
+// owns says whether a slot owned a partition after the last rebalance.
+func (w *world) owns(ordinal int32) bool {
+	return slices.ContainsFunc(idsOf(w.names, ordinal), func(id string) bool { return len(w.owners[id]) > 0 })
+}
+
+func (w *world) isMember(c simConsumer) bool {
+	m := w.members[c.id]
+	return m != nil && m.memberID == c.memberID
+}
+
+// memberOf says whether a pod's process is the group's member for its slot, with
+// all of its consumers.
 func (w *world) memberOf(p *simPod) bool {
-	m := w.members[idOf(p.Ordinal)]
-	return m != nil && p.memberID == m.memberID && p.proc
+	return p.proc && !slices.ContainsFunc(p.consumers, func(c simConsumer) bool { return !w.isMember(c) })
 }
 
 func (w *world) quiet() bool {

@@ -5,10 +5,7 @@ import (
 	"math/rand"
 	"sort"
 	"strconv"
-	"strings"
 	"time"
-
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
@@ -31,54 +28,6 @@ const (
 )
 
 var simEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// kind is how the consumers of a revision behave. It is the last part of the
-// revision's name.
-type kind string
-
-const (
-	good       kind = "good"
-	neverWarm  kind = "unpullable"
-	crashing   kind = "crashing"
-	stalled    kind = "stalled"
-	slow       kind = "slow"
-	neverJoins kind = "unjoined"
-)
-
-var badKinds = []kind{neverWarm, crashing, stalled, slow, neverJoins}
-
-func kindOf(revision string) kind {
-	_, k, _ := strings.Cut(revision, "-")
-	return kind(k)
-}
-
-// simPod is a pod's object and the truth behind it.
-type simPod struct {
-	Pod
-	warmAt, startAt time.Time // zero: never, or not planned
-	endAt           time.Time // the process stops
-	seenEndAt       time.Time // the status says so
-	goneAt          time.Time // the object goes
-	proc            bool      // the consumer's process runs
-	released        bool      // it may start, with or without the annotation
-	told            bool      // the launcher said that the process has ended
-	restartAt       time.Time // after a crash
-	joinAt          time.Time
-	memberID        string
-	vanished        bool // the object is gone; the process may live on
-	shown           Pod  // as it was when its version last changed
-	goneShown       bool
-}
-
-// mayRun says whether the pod's consumer runs, or could start to. A lost pod
-// counts as long as its process would come back to the group: that one which
-// never shows itself there runs cannot be known (the exception to invariant 1).
-func (p *simPod) mayRun() bool {
-	if p.vanished && kindOf(p.Revision) == neverJoins {
-		return false
-	}
-	return p.released && (p.proc || !p.Deleting && !p.Ended)
-}
 
 type simMember struct {
 	memberID string
@@ -112,6 +61,7 @@ type world struct {
 	rng *rand.Rand
 	now time.Time
 
+	names   membership.Naming
 	object  object
 	objects []object // all versions, for stale views
 	pods    []*simPod
@@ -139,9 +89,10 @@ type world struct {
 	log      []string
 }
 
-func newWorld(seed int64, spec simSpec) *world {
+func newWorld(seed int64, spec simSpec, names membership.Naming) *world {
 	w := &world{
-		rng: rand.New(rand.NewSource(seed)), now: simEpoch,
+		names: names,
+		rng:   rand.New(rand.NewSource(seed)), now: simEpoch,
 		members: map[string]*simMember{}, owners: map[string][]int32{}, joining: map[string]bool{},
 	}
 	w.object.spec = spec
@@ -204,123 +155,6 @@ func (w *world) step() {
 	w.moveOffsets()
 }
 
-func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
-
-// movePod is a kubelet with its delays, and the process in the pod.
-func (w *world) movePod(p *simPod) {
-	if due(p.warmAt, w.now) && !p.Deleting {
-		p.Warm, p.warmAt = true, time.Time{}
-	}
-	if p.released && p.Warm && !p.Deleting && !p.Running && p.startAt.IsZero() && p.restartAt.IsZero() {
-		p.startAt = w.now.Add(w.between(0, time.Second))
-	}
-	if due(p.startAt, w.now) && !p.Deleting {
-		w.startProcess(p)
-	}
-	if due(p.restartAt, w.now) && !p.Deleting {
-		p.restartAt = time.Time{}
-		p.Restarts++
-		w.startProcess(p)
-	}
-	if p.proc && kindOf(p.Revision) == crashing {
-		w.crash(p)
-	}
-	if due(p.endAt, w.now) {
-		p.proc, p.endAt = false, time.Time{}
-		p.told = w.endpoint && p.Deleting && !p.vanished
-	}
-	if p.vanished {
-		return
-	}
-	if p.Ended && due(p.goneAt, w.now) {
-		p.vanished = true
-	} else if due(p.seenEndAt, w.now) && !p.proc {
-		p.Ended, p.Running, p.Ready = true, false, false
-	}
-}
-
-func (w *world) startProcess(p *simPod) {
-	p.startAt = time.Time{}
-	p.proc, p.Running, p.Warm = true, true, false
-	p.Ready = true
-	if kindOf(p.Revision) != neverJoins {
-		p.joinAt = w.now.Add(w.between(0, 2*time.Second))
-	}
-}
-
-// crash ends a process by itself; the kubelet restarts it with back-off.
-func (w *world) crash(p *simPod) {
-	p.proc, p.Running, p.Ready, p.joinAt, p.memberID = false, false, false, time.Time{}, ""
-	backoff := []time.Duration{500 * time.Millisecond, 10 * time.Second, 20 * time.Second, 40 * time.Second}
-	p.restartAt = w.now.Add(backoff[min(int(p.Restarts), len(backoff)-1)])
-	p.Problem = "crashes"
-}
-
-// stopPod is what the API server and the kubelet do with a deletion.
-func (w *world) stopPod(p *simPod) {
-	if p.Deleting {
-		return
-	}
-	p.Deleting, p.Warm = true, false
-	end := w.now
-	if p.proc {
-		end = w.now.Add(w.between(0, time.Second))
-		if w.rng.Intn(20) == 0 {
-			end = w.now.Add(podGrace) // ignores SIGTERM
-		}
-		p.endAt = end
-	}
-	p.seenEndAt = end.Add(w.between(100*time.Millisecond, 1500*time.Millisecond))
-	p.goneAt = p.seenEndAt.Add(w.between(200*time.Millisecond, 2*time.Second))
-}
-
-// losePod takes a pod's object away. Its process may live on for a while.
-func (w *world) losePod(p *simPod) {
-	p.vanished, p.Deleting = true, true
-	if p.proc {
-		p.endAt = w.now.Add(w.between(0, 25*time.Second))
-	}
-	p.startAt, p.restartAt = time.Time{}, time.Time{}
-}
-
-func (w *world) createPod(ordinal int32, revision, suffix string) {
-	name := fmt.Sprintf("orders-%d-%s", ordinal, suffix)
-	for _, p := range w.pods {
-		if p.Name == name && !p.vanished {
-			return
-		}
-	}
-	w.uids++
-	p := &simPod{Pod: Pod{Name: name, UID: types.UID(fmt.Sprintf("uid-%d", w.uids)), Ordinal: ordinal, Revision: revision, Created: w.now}}
-	if kindOf(revision) != neverWarm {
-		p.warmAt = w.now.Add(w.between(500*time.Millisecond, 3*time.Second))
-	} else {
-		p.Problem = "its image cannot be pulled"
-	}
-	w.pods = append(w.pods, p)
-	w.savePods()
-}
-
-// find is a pod that exists, by name and UID.
-func (w *world) find(name string, uid types.UID) *simPod {
-	for _, p := range w.pods {
-		if p.Name == name && p.UID == uid && !p.vanished {
-			return p
-		}
-	}
-	return nil
-}
-
-func (w *world) live() []*simPod {
-	var live []*simPod
-	for _, p := range w.pods {
-		if p.proc {
-			live = append(live, p)
-		}
-	}
-	return live
-}
-
 func sortedKeys[K ~string, V any](m map[K]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
@@ -330,4 +164,15 @@ func sortedKeys[K ~string, V any](m map[K]V) []string {
 	return keys
 }
 
-func idOf(ordinal int32) string { return membership.InstanceID(simPrefix, ordinal) }
+// idsOf are the instance ids of a slot.
+func idsOf(names membership.Naming, ordinal int32) []string {
+	id := fmt.Sprintf("%s-%04d", names.Prefix, ordinal)
+	if names.PerPod <= 1 && !names.Numbered {
+		return []string{id}
+	}
+	var ids []string
+	for n := range max(1, names.PerPod) {
+		ids = append(ids, fmt.Sprintf("%s-%d", id, n))
+	}
+	return ids
+}

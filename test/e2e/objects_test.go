@@ -23,7 +23,7 @@ var _ = Describe("A ConsumerGroup", func() {
 		Expect(other.rebalances()-before).To(BeZero(), "rebalances of the other")
 		for _, slot := range one.get(ctx).Status.Slots {
 			for _, theirs := range other.get(ctx).Status.Slots {
-				Expect(slot.InstanceID).NotTo(Equal(theirs.InstanceID))
+				Expect(slot.InstanceIDs).NotTo(Equal(theirs.InstanceIDs))
 			}
 		}
 	}, SpecTimeout(6*time.Minute))

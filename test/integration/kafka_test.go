@@ -118,7 +118,7 @@ func (w *world) commitAll() {
 		offsets[topic][p] = kgo.EpochOffset{Epoch: -1}
 	}
 	for _, c := range w.node.consumers {
-		c.CommitOffsetsSync(w.t.Context(), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+		c.clients[0].CommitOffsetsSync(w.t.Context(), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 			w.must(err)
 			for _, p := range answer.Topics[0].Partitions {
 				w.must(kerr.ErrorForCode(p.ErrorCode))

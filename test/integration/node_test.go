@@ -1,6 +1,9 @@
 package integration
 
 import (
+	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,17 +34,23 @@ type node struct {
 	twice []string
 }
 
-// consumer is what runs in a pod.
+// consumer is the program in a pod: a client for each of its consumers.
 type consumer struct {
-	*kgo.Client
-	id string // group.instance.id
+	clients []*kgo.Client
+	ids     []string // group.instance.id of each
+}
+
+func (c *consumer) stop() {
+	for _, client := range c.clients {
+		client.Close()
+	}
 }
 
 func newNode(w *world) *node {
 	n := &node{world: w, consumers: map[types.UID]*consumer{}, launchers: map[types.UID]*launcher{}}
 	w.t.Cleanup(func() {
 		for _, consumer := range n.consumers {
-			consumer.Close()
+			consumer.stop()
 		}
 		if len(n.twice) > 0 {
 			w.t.Errorf("two consumers ran at once with each of these instance ids: %s", strings.Join(n.twice, ", "))
@@ -117,7 +126,7 @@ func (n *node) end(pod *corev1.Pod) error {
 // kill ends a consumer without a word, as a static member does that stops.
 func (n *node) kill(uid types.UID) {
 	if consumer := n.consumers[uid]; consumer != nil {
-		consumer.Close()
+		consumer.stop()
 		delete(n.consumers, uid)
 	}
 }
@@ -149,28 +158,52 @@ func (n *node) report(pod *corev1.Pod, state corev1.ContainerState, started bool
 	return n.client.Status().Patch(n.t.Context(), pod, client.MergeFrom(before))
 }
 
-// consume joins the group as the pod's variables say.
+// consume joins the group as the pod's variables say: with one consumer under the
+// id that the pod was given, or as Spring and a program with CONSUMERS do.
 func (n *node) consume(pod *corev1.Pod) {
 	n.t.Helper()
 	variables := map[string]string{}
 	for _, v := range pod.Spec.Containers[0].Env {
 		variables[v.Name] = v.Value
 	}
-	id := variables[v1alpha1.EnvGroupInstanceID]
-	for _, other := range n.consumers {
-		if other.id == id {
-			n.twice = append(n.twice, id)
+	c := &consumer{}
+	for _, id := range idsOf(variables) {
+		for _, other := range n.consumers {
+			if slices.Contains(other.ids, id) {
+				n.twice = append(n.twice, id)
+			}
 		}
+		joined, err := kgo.NewClient(
+			kgo.SeedBrokers(strings.Split(variables[v1alpha1.EnvBootstrapServers]+variables["SPRING_KAFKA_CONSUMER_BOOTSTRAP_SERVERS"], ",")...),
+			kgo.ClientID(string(pod.UID)),
+			kgo.ConsumerGroup(variables[v1alpha1.EnvGroupID]+variables["SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_ID"]),
+			kgo.InstanceID(id),
+			kgo.ConsumeTopics(topic),
+			kgo.Balancers(kgo.RangeBalancer()),
+			kgo.HeartbeatInterval(100*time.Millisecond),
+		)
+		n.must(err)
+		c.clients, c.ids = append(c.clients, joined), append(c.ids, id)
 	}
-	joined, err := kgo.NewClient(
-		kgo.SeedBrokers(strings.Split(variables[v1alpha1.EnvBootstrapServers], ",")...),
-		kgo.ClientID(string(pod.UID)),
-		kgo.ConsumerGroup(variables[v1alpha1.EnvGroupID]),
-		kgo.InstanceID(id),
-		kgo.ConsumeTopics(topic),
-		kgo.Balancers(kgo.RangeBalancer()),
-		kgo.HeartbeatInterval(100*time.Millisecond),
-	)
-	n.must(err)
-	n.consumers[pod.UID] = &consumer{Client: joined, id: id}
+	n.consumers[pod.UID] = c
+}
+
+// idsOf are the instance ids of a program's consumers.
+func idsOf(variables map[string]string) []string {
+	id, spring := variables["SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_INSTANCE_ID"]
+	if !spring {
+		id = variables[v1alpha1.EnvGroupInstanceID]
+	}
+	count, err := strconv.Atoi(variables["CONSUMERS"])
+	if err != nil {
+		if !spring {
+			return []string{id}
+		}
+		count = 1
+	}
+	var ids []string
+	for i := range count {
+		ids = append(ids, fmt.Sprintf("%s-%d", id, i))
+	}
+	return ids
 }

@@ -25,11 +25,11 @@ func TestGroupComesUp(t *testing.T) {
 
 	group := w.read("orders")
 	pods := w.pods()
-	prefix := strings.TrimSuffix(group.Status.Slots[0].InstanceID, "-0000")
+	prefix := strings.TrimSuffix(group.Status.Slots[0].InstanceIDs[0], "-0000")
 	var slots []v1alpha1.SlotStatus
 	for ordinal, owns := range []string{"orders:0-1", "orders:2-3", "orders:4-5"} {
 		slots = append(slots, v1alpha1.SlotStatus{
-			Ordinal: int32(ordinal), InstanceID: prefix + "-000" + string(rune('0'+ordinal)), Pod: pods[ordinal].Name,
+			Ordinal: int32(ordinal), InstanceIDs: []string{prefix + "-000" + string(rune('0'+ordinal))}, Pod: pods[ordinal].Name,
 			Revision: group.Status.StableRevision, Partitions: owns, Lag: new(int64), Status: "Consuming",
 		})
 	}

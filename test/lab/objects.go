@@ -33,6 +33,8 @@ type Version struct {
 	Records   bool   // logs every record
 	// StartupProbe asks whether the program answers, before anything else asks.
 	StartupProbe bool
+	// Consumers is how many run in a pod (consumer.consumersPerPod); 0: one.
+	Consumers int
 	// StartDelayMillis is how long the program takes before it joins.
 	StartDelayMillis int
 	// GraceSeconds is the pod's terminationGracePeriodSeconds; 0: 30.
@@ -52,6 +54,9 @@ func (v Version) Template(topic string) map[string]any {
 	}
 	if v.Records {
 		env = append(env, variable("LOG_RECORDS", "1"))
+	}
+	if v.Consumers > 0 {
+		env = append(env, variable("CONSUMERS", strconv.Itoa(v.Consumers)))
 	}
 	grace := v.GraceSeconds
 	if grace == 0 {

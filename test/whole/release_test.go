@@ -1,6 +1,7 @@
 package whole
 
 import (
+	"fmt"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -68,6 +69,29 @@ func TestReleaseOfAProcess(t *testing.T) {
 		}
 		return false
 	})
+}
+
+// TestReleaseOfSeveralConsumersPerPod: a pod's consumers are handed over together, at
+// no more rebalances, and leave together.
+func TestReleaseOfSeveralConsumersPerPod(t *testing.T) {
+	t.Parallel()
+	g := start(t, "two-per-pod", 3, func(cg *v1alpha1.ConsumerGroup) {
+		cg.Spec.Consumer.ConsumersPerPod = ptr.To[int32](2)
+		cg.Spec.Template = lab.Version{Name: "v1", Consumers: 2, Records: true}.Raw("two-per-pod")
+	})
+	for i, slot := range g.get().Status.Slots {
+		g.Expect(slot.InstanceIDs).To(HaveLen(2))
+		g.Expect(slot.Partitions).To(Equal(fmt.Sprintf("two-per-pod:%d-%d", 2*i, 2*i+1)))
+	}
+	g.rebalances(0, func() {
+		g.release(lab.Version{Name: "v2", Consumers: 2})
+		g.released(3)
+	})
+	g.rebalances(1, func() {
+		g.change(func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Replicas = ptr.To[int32](1) })
+		g.running(1)
+	})
+	g.nothingLost(0)
 }
 
 // TestBadReleaseIsRolledBack: it is stopped at its first slot, and says why.

@@ -1,0 +1,201 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// The pods of the world: their objects, the kubelet, and the processes in them.
+
+// kind is how the consumers of a revision behave. It is the last part of the
+// revision's name.
+type kind string
+
+const (
+	good       kind = "good"
+	neverWarm  kind = "unpullable"
+	crashing   kind = "crashing"
+	stalled    kind = "stalled"
+	slow       kind = "slow"
+	neverJoins kind = "unjoined"
+	tooFew     kind = "toofew" // the last of its consumers never joins
+)
+
+var badKinds = []kind{neverWarm, crashing, stalled, slow, neverJoins, tooFew}
+
+func kindOf(revision string) kind {
+	_, k, _ := strings.Cut(revision, "-")
+	return kind(k)
+}
+
+// simPod is a pod's object and the truth behind it.
+type simPod struct {
+	Pod
+	warmAt, startAt time.Time // zero: never, or not planned
+	endAt           time.Time // the process stops
+	seenEndAt       time.Time // the status says so
+	goneAt          time.Time // the object goes
+	proc            bool      // the consumer's process runs
+	released        bool      // it may start, with or without the annotation
+	told            bool      // the launcher said that the process has ended
+	restartAt       time.Time // after a crash
+	consumers       []simConsumer
+	vanished        bool // the object is gone; the process may live on
+	shown           Pod  // as it was when its version last changed
+	goneShown       bool
+}
+
+// simConsumer is one of those in a process, each with an instance id of its own.
+type simConsumer struct {
+	id       string
+	joinAt   time.Time // zero: it does not join
+	memberID string    // "": it is no member
+}
+
+// mayRun says whether the pod's consumer runs, or could start to. A lost pod
+// counts as long as its process would come back to the group: that one which
+// never shows itself there runs cannot be known (the exception to invariant 1).
+func (p *simPod) mayRun() bool {
+	if p.vanished && p.joining() == 0 {
+		return false
+	}
+	return p.released && (p.proc || !p.Deleting && !p.Ended)
+}
+
+// joining is how many of its consumers join the group.
+func (p *simPod) joining() int {
+	switch kindOf(p.Revision) {
+	case neverJoins:
+		return 0
+	case tooFew:
+		return len(p.consumers) - 1
+	default:
+		return len(p.consumers)
+	}
+}
+
+func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
+
+// movePod is a kubelet with its delays, and the process in the pod.
+func (w *world) movePod(p *simPod) {
+	if due(p.warmAt, w.now) && !p.Deleting {
+		p.Warm, p.warmAt = true, time.Time{}
+	}
+	if p.released && p.Warm && !p.Deleting && !p.Running && p.startAt.IsZero() && p.restartAt.IsZero() {
+		p.startAt = w.now.Add(w.between(0, time.Second))
+	}
+	if due(p.startAt, w.now) && !p.Deleting {
+		w.startProcess(p)
+	}
+	if due(p.restartAt, w.now) && !p.Deleting {
+		p.restartAt = time.Time{}
+		p.Restarts++
+		w.startProcess(p)
+	}
+	if p.proc && kindOf(p.Revision) == crashing {
+		w.crash(p)
+	}
+	if due(p.endAt, w.now) {
+		p.proc, p.endAt = false, time.Time{}
+		p.told = w.endpoint && p.Deleting && !p.vanished
+	}
+	if p.vanished {
+		return
+	}
+	if p.Ended && due(p.goneAt, w.now) {
+		p.vanished = true
+	} else if due(p.seenEndAt, w.now) && !p.proc {
+		p.Ended, p.Running, p.Ready = true, false, false
+	}
+}
+
+func (w *world) startProcess(p *simPod) {
+	p.startAt = time.Time{}
+	p.proc, p.Running, p.Warm = true, true, false
+	p.Ready = true
+	for i := range p.joining() {
+		p.consumers[i].joinAt = w.now.Add(w.between(0, 2*time.Second))
+	}
+}
+
+// crash ends a process by itself; the kubelet restarts it with back-off.
+func (w *world) crash(p *simPod) {
+	p.proc, p.Running, p.Ready = false, false, false
+	for i := range p.consumers {
+		p.consumers[i] = simConsumer{id: p.consumers[i].id}
+	}
+	backoff := []time.Duration{500 * time.Millisecond, 10 * time.Second, 20 * time.Second, 40 * time.Second}
+	p.restartAt = w.now.Add(backoff[min(int(p.Restarts), len(backoff)-1)])
+	p.Problem = "crashes"
+}
+
+// stopPod is what the API server and the kubelet do with a deletion.
+func (w *world) stopPod(p *simPod) {
+	if p.Deleting {
+		return
+	}
+	p.Deleting, p.Warm = true, false
+	end := w.now
+	if p.proc {
+		end = w.now.Add(w.between(0, time.Second))
+		if w.rng.Intn(20) == 0 {
+			end = w.now.Add(podGrace) // ignores SIGTERM
+		}
+		p.endAt = end
+	}
+	p.seenEndAt = end.Add(w.between(100*time.Millisecond, 1500*time.Millisecond))
+	p.goneAt = p.seenEndAt.Add(w.between(200*time.Millisecond, 2*time.Second))
+}
+
+// losePod takes a pod's object away. Its process may live on for a while.
+func (w *world) losePod(p *simPod) {
+	p.vanished, p.Deleting = true, true
+	if p.proc {
+		p.endAt = w.now.Add(w.between(0, 25*time.Second))
+	}
+	p.startAt, p.restartAt = time.Time{}, time.Time{}
+}
+
+func (w *world) createPod(ordinal int32, revision, suffix string) {
+	name := fmt.Sprintf("orders-%d-%s", ordinal, suffix)
+	for _, p := range w.pods {
+		if p.Name == name && !p.vanished {
+			return
+		}
+	}
+	w.uids++
+	p := &simPod{Pod: Pod{Name: name, UID: types.UID(fmt.Sprintf("uid-%d", w.uids)), Ordinal: ordinal, Revision: revision, Created: w.now}}
+	for _, id := range idsOf(w.names, ordinal) {
+		p.consumers = append(p.consumers, simConsumer{id: id})
+	}
+	if kindOf(revision) != neverWarm {
+		p.warmAt = w.now.Add(w.between(500*time.Millisecond, 3*time.Second))
+	} else {
+		p.Problem = "its image cannot be pulled"
+	}
+	w.pods = append(w.pods, p)
+	w.savePods()
+}
+
+// find is a pod that exists, by name and UID.
+func (w *world) find(name string, uid types.UID) *simPod {
+	for _, p := range w.pods {
+		if p.Name == name && p.UID == uid && !p.vanished {
+			return p
+		}
+	}
+	return nil
+}
+
+func (w *world) live() []*simPod {
+	var live []*simPod
+	for _, p := range w.pods {
+		if p.proc {
+			live = append(live, p)
+		}
+	}
+	return live
+}
