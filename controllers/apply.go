@@ -95,9 +95,14 @@ func (r *ConsumerGroupReconciler) createPod(ctx context.Context, s seen, p plan,
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		return r.checkOurs(ctx, s, pod)
+	case isQuota(err):
+		// Tried again at each pass; what follows from it is decided.
+		s.recalls.refusal, s.recalls.refusedAt = err.Error(), s.now
+		return nil
 	case err != nil:
 		return fmt.Errorf("%s: %w", doing, err)
 	}
+	s.recalls.refusal = ""
 	logf.FromContext(ctx).Info("Created pod", "pod", pod.Name, "slot", a.Ordinal, "revision", a.Revision)
 	return nil
 }

@@ -63,6 +63,8 @@ func groupOf(s seen) rollout.Group {
 		Session:        spec.Membership.Session(),
 		PauseOnFailure: spec.Rollout.Pauses(),
 		Paused:         spec.Paused,
+		Warm:           spec.Rollout.Warm,
+		NoRoom:         s.recalls.noRoom(s.now),
 	}
 	if at := s.group.DeletionTimestamp; at != nil {
 		g.DeletedAt = at.Time

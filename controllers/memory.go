@@ -31,6 +31,9 @@ type recollection struct {
 	reportedAt time.Time
 	// laggedAt is when lag was last written to the status.
 	laggedAt time.Time
+	// refusal is why a quota refused a pod, and when it last did.
+	refusal   string
+	refusedAt time.Time
 	// stopped are the holders that were stopped for a successor which has not
 	// joined yet, by ordinal.
 	stopped map[int32]stop
@@ -40,6 +43,17 @@ type recollection struct {
 type stop struct {
 	holder types.UID
 	at     time.Time
+}
+
+// noRoomFor is how long a quota that refused a pod is taken to be exhausted.
+const noRoomFor = time.Minute
+
+// noRoom is why no further pod can be made; "" if one can, for all that is known.
+func (k *recollection) noRoom(now time.Time) string {
+	if k.refusal == "" || now.Sub(k.refusedAt) > noRoomFor {
+		return ""
+	}
+	return k.refusal
 }
 
 // of is what is remembered of an object; nothing, if another of its name was

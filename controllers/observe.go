@@ -64,7 +64,10 @@ func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.C
 		return seen{}, err
 	}
 	for _, pod := range found {
-		s = s.withPod(pod)
+		s = s.withPod(pod, holderBeside(group, found, pod))
+	}
+	if why := s.recalls.noRoom(s.now); why != "" {
+		s.failing = append(s.failing, "a pod cannot be made: "+why)
 	}
 	s.window = r.windowOf(s)
 	return s, nil
@@ -188,7 +191,23 @@ func holdersNotIn(group *v1alpha1.ConsumerGroup, found []corev1.Pod) []types.UID
 	return uids
 }
 
-func (s seen) withPod(p podSeen) seen {
+// holderBeside is the holder of a pod's slot, if that is another pod; nil if there
+// is none.
+func holderBeside(group *v1alpha1.ConsumerGroup, found []podSeen, p podSeen) *corev1.Pod {
+	for _, slot := range group.Status.State.Slots {
+		if slot.Ordinal != p.Ordinal || slot.Holder == p.object.UID {
+			continue
+		}
+		for _, other := range found {
+			if other.object.UID == slot.Holder {
+				return other.object
+			}
+		}
+	}
+	return nil
+}
+
+func (s seen) withPod(p podSeen, holder *corev1.Pod) seen {
 	if p.InstanceID != s.names.Base(p.Ordinal) {
 		// A copy from another namespace or cluster, with that one's id: whatever its
 		// label says, it is of no revision that anybody wants.
@@ -211,6 +230,9 @@ func (s seen) withPod(p podSeen) seen {
 		Restarts:  p.Restarts,
 		Problem:   p.Problem,
 	})
+	if holder != nil {
+		s.pods[len(s.pods)-1].Crowded = pods.Crowded(p.object, holder, s.now)
+	}
 	if p.Problem != "" {
 		text := fmt.Sprintf("pod %s: %s", p.object.Name, p.Problem)
 		if p.Deleting {

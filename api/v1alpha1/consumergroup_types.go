@@ -278,6 +278,15 @@ type Rollout struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	MaxUnavailable *int32 `json:"maxUnavailable,omitempty"`
+	// warm says whether a successor waits warm before its predecessor stops.
+	// Always: it does, however long it takes to find a node. Never: the predecessor
+	// stops first, and the consumer is away for as long as a pod takes to start.
+	// Auto: it does, unless the predecessor itself stands in its way for more than
+	// five seconds (a host port, anti-affinity, a volume, a quota, the room on its
+	// node): then that one stops first, and the message says why. Default: Auto.
+	// +optional
+	// +kubebuilder:validation:Enum=Auto;Always;Never
+	Warm Warm `json:"warm,omitempty"`
 	// gate is what must hold before the next slot is handed over.
 	// +optional
 	Gate Gate `json:"gate,omitzero"`
@@ -295,6 +304,16 @@ type Rollout struct {
 	// +kubebuilder:validation:Enum=Rollback;Pause
 	OnFailure OnFailure `json:"onFailure,omitempty"`
 }
+
+// Warm says whether a successor waits warm before its predecessor stops.
+type Warm string
+
+// When a successor waits warm.
+const (
+	WarmAuto   Warm = "Auto"
+	WarmAlways Warm = "Always"
+	WarmNever  Warm = "Never"
+)
 
 // OnFailure is what happens when the gate fails.
 type OnFailure string

@@ -195,14 +195,18 @@ func beginSlots(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) str
 			r.Begun = insert(r.Begun, s.ordinal) // an earlier rollout has left it there
 			continue
 		}
-		if spare := s.spare(r.To); spare == nil || !spare.Warm {
-			return fmt.Sprintf("waiting for the successor of slot %d to be warm%s", s.ordinal, problemOf(spare))
+		first := goesFirst(v, s, r.To)
+		if first == "" && !s.warm(r.To) {
+			return fmt.Sprintf("waiting for the successor of slot %d to be warm%s", s.ordinal, problemOf(s.spare(r.To)))
 		}
 		if why := unfit(v, state, s); why != "" {
 			return fmt.Sprintf("waiting for gate: slot %d is next: %s", s.ordinal, why)
 		}
 		r.Begun = insert(r.Begun, s.ordinal)
 		started = fmt.Sprintf("slot %d is being handed over to revision %s", s.ordinal, r.To)
+		if first != "" {
+			started += ", its pod goes first: " + first
+		}
 	}
 	return started
 }

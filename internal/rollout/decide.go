@@ -112,6 +112,12 @@ func (v seen) under(state v1alpha1.GroupState) seen {
 // lost slots have a holder of which nobody can say whether it still runs.
 func (s slot) lost() bool { return s.state.Holder != "" && s.holder == nil }
 
+// warm says whether a pod of a revision stands ready to take the slot over.
+func (s slot) warm(revision string) bool {
+	spare := s.spare(revision)
+	return spare != nil && spare.Warm
+}
+
 // spare is a pod of the slot that waits, or will, to take it over; the warm ones
 // first.
 func (s slot) spare(revision string) *Pod {

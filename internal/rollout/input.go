@@ -36,8 +36,14 @@ type Group struct {
 	Heartbeat      time.Duration
 	Session        time.Duration // after which an absent member is dropped
 	PauseOnFailure bool
-	Paused         bool
-	DeletedAt      time.Time // zero: the object is not being deleted
+	// Warm says whether a successor waits warm before its predecessor stops; ""
+	// is Auto.
+	Warm v1alpha1.Warm
+	// NoRoom is why no further pod can be made beside those that there are, by a
+	// quota; "" if one can, for all that is known.
+	NoRoom    string
+	Paused    bool
+	DeletedAt time.Time // zero: the object is not being deleted
 }
 
 // Pod is what is known of a pod of the group.
@@ -50,6 +56,9 @@ type Pod struct {
 	Created  time.Time
 	// Warm: the pod waits for its activation.
 	Warm bool
+	// Crowded is why no node has room for the pod while its predecessor is there;
+	// "" if there is room, or something else is the matter.
+	Crowded string
 	// Activated: the pod may run its consumer.
 	Activated bool
 	// Running: the consumer's container runs.

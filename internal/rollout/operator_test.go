@@ -118,6 +118,10 @@ func (o *simOperator) input() Input {
 			Paused: obj.spec.Paused, DeletedAt: obj.spec.DeletedAt,
 		},
 	}
+	in.Group.Warm = w.warm
+	if !w.refusedAt.IsZero() && w.now.Sub(w.refusedAt) < time.Minute {
+		in.Group.NoRoom = "exceeded quota"
+	}
 	if holderMissing(in) {
 		o.watch(len(w.podLog) - 1)
 		in.Pods = o.podsSeen()

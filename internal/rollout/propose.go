@@ -17,7 +17,8 @@ const (
 	take
 	// activate the holder.
 	activate
-	// handover: stop the holder, its successor stands warm.
+	// handover: stop the holder, its successor stands warm, or follows when there
+	// is room.
 	handover
 	// shrink: stop the holder, nobody shall follow.
 	shrink
@@ -34,13 +35,14 @@ type proposal struct {
 	move   move
 	pod    *Pod   // take, activate, handover, shrink, discard
 	run    string // the wanted revision
+	first  string // why the holder goes before its successor is warm
 	create []string
 	delete []*Pod
 }
 
 // propose is the slot machine, the same for everything that wants.
 func propose(s slot, w want) proposal {
-	p := proposal{slot: s, run: w.run}
+	p := proposal{slot: s, run: w.run, first: w.first}
 	p.move, p.pod = next(s, w)
 	p.create = missing(s, w)
 	p.delete = unwanted(s, w)
@@ -56,8 +58,8 @@ func next(s slot, w want) (move, *Pod) {
 	case h == nil && w.run == "":
 		return leave(s), nil
 	case h == nil:
-		if spare := s.spare(w.run); spare != nil && spare.Warm && !s.occupied() {
-			return take, spare
+		if s.warm(w.run) && !s.occupied() {
+			return take, s.spare(w.run)
 		}
 		return stay, nil
 	case h.Deleting:
@@ -68,10 +70,8 @@ func next(s slot, w want) (move, *Pod) {
 		return discard, h
 	case w.run == "":
 		return shrink, h
-	case h.Revision != w.run:
-		if spare := s.spare(w.run); spare != nil && spare.Warm {
-			return handover, h
-		}
+	case h.Revision != w.run && (w.first != "" || s.warm(w.run)):
+		return handover, h
 	}
 	return stay, nil
 }
@@ -98,8 +98,10 @@ func (s slot) occupied() bool {
 // missing are the revisions of which the slot needs a pod that is not there.
 func missing(s slot, w want) []string {
 	var revisions []string
-	holds := s.holder != nil && !s.holder.Deleting && s.holder.Revision == w.run
-	if w.run != "" && !holds && s.spare(w.run) == nil {
+	stands := s.holder != nil && !s.holder.Deleting
+	holds := stands && s.holder.Revision == w.run
+	follows := stands && w.first != "" // only when the holder is on its way out
+	if w.run != "" && !holds && !follows && s.spare(w.run) == nil {
 		revisions = append(revisions, w.run)
 	}
 	if w.keep != "" && w.keep != w.run && s.spare(w.keep) == nil {

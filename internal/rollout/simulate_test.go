@@ -80,6 +80,12 @@ func simulate(seed int64, telling bool) *simulation {
 	if w.rng.Intn(2) == 0 {
 		w.names.PerPod, w.names.Numbered = 1+int32(w.rng.Intn(3)), w.rng.Intn(2) == 0
 	}
+	if w.rng.Intn(2) == 0 {
+		w.warm = []v1alpha1.Warm{v1alpha1.WarmAuto, v1alpha1.WarmAlways, v1alpha1.WarmNever}[w.rng.Intn(3)]
+	}
+	if w.warm != v1alpha1.WarmAlways && w.rng.Intn(2) == 0 {
+		w.room = []room{cramped, quota}[w.rng.Intn(2)]
+	}
 	w.object.spec = simSpec{Revision: "r0-good", Desired: 1 + int32(w.rng.Intn(6)), Budget: 1 + w.rng.Intn(2)}
 	w.saveObject()
 	s := &simulation{w: w, checker: newChecker(w)}

@@ -10,6 +10,9 @@ import (
 type want struct {
 	run  string // the revision that shall hold it; "" = nobody
 	keep string // a revision that shall stand warm beside it; "" = none
+	// first is why a holder of another revision goes before its successor is warm;
+	// "" = it stays until then.
+	first string
 }
 
 // wantOf is what shall become of a slot under a state.
@@ -20,23 +23,45 @@ func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
 		}
 		return want{}
 	}
-	r := state.Rollout
-	if r == nil || r.Stage == v1alpha1.RolloutRolledBack || r.Stage == v1alpha1.RolloutRollingBack {
-		return want{run: state.Stable}
-	}
 	w := rollingWant(state, s)
-	if r.Stage == v1alpha1.RolloutProgressing && !v.Group.Paused && slices.Contains(ahead(v, state), s.ordinal) {
+	w.first = goesFirst(v, s, w.run)
+	r := state.Rollout
+	if rolling(state) && !v.Group.Paused && slices.Contains(ahead(v, state), s.ordinal) &&
+		(s.spare(r.To) != nil || goesFirst(v, s, r.To) == "") {
 		w.keep = r.To
 	}
 	return w
 }
 
+// goesFirst is why a slot's holder is stopped although no successor of a revision
+// is warm; "" if it is not.
+func goesFirst(v seen, s slot, revision string) string {
+	spare := s.spare(revision)
+	switch {
+	case v.Group.Warm == v1alpha1.WarmNever:
+		return "rollout.warm is Never"
+	case v.Group.Warm == v1alpha1.WarmAlways:
+		return ""
+	case spare != nil:
+		return spare.Crowded
+	default:
+		return v.Group.NoRoom
+	}
+}
+
+func rolling(state v1alpha1.GroupState) bool {
+	return state.Rollout != nil && state.Rollout.Stage == v1alpha1.RolloutProgressing
+}
+
 // rollingWant: what was begun runs the update; everything else stays as it is,
 // and an empty slot gets the revision from before.
 func rollingWant(state v1alpha1.GroupState, s slot) want {
+	r := state.Rollout
 	switch {
-	case slices.Contains(state.Rollout.Begun, s.ordinal):
-		return want{run: state.Rollout.To}
+	case r == nil || r.Stage == v1alpha1.RolloutRolledBack || r.Stage == v1alpha1.RolloutRollingBack:
+		return want{run: state.Stable}
+	case slices.Contains(r.Begun, s.ordinal):
+		return want{run: r.To}
 	case s.holder != nil:
 		return want{run: s.holder.Revision}
 	default:

@@ -81,6 +81,7 @@ func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
 
 // movePod is a kubelet with its delays, and the process in the pod.
 func (w *world) movePod(p *simPod) {
+	w.crowd(p)
 	if due(p.warmAt, w.now) && !p.Deleting {
 		p.Warm, p.warmAt = true, time.Time{}
 	}
@@ -110,6 +111,34 @@ func (w *world) movePod(p *simPod) {
 	} else if due(p.seenEndAt, w.now) && !p.proc {
 		p.Ended, p.Running, p.Ready = true, false, false
 	}
+}
+
+// crowd keeps a pod that waits off every node while an older one of its slot is
+// there.
+func (w *world) crowd(p *simPod) {
+	p.Crowded = ""
+	if w.room != cramped || p.Warm || p.released || p.Deleting || !w.second(p) {
+		return
+	}
+	if w.now.Sub(p.Created) >= 5*time.Second {
+		p.Crowded = "no node has room for two"
+	}
+	if !p.warmAt.IsZero() {
+		p.warmAt = w.now.Add(time.Second)
+	}
+}
+
+// second says whether an older pod of its slot is there.
+func (w *world) second(p *simPod) bool {
+	for _, other := range w.pods {
+		if other == p {
+			return false
+		}
+		if other.Ordinal == p.Ordinal && !other.vanished {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *world) startProcess(p *simPod) {
@@ -165,6 +194,10 @@ func (w *world) createPod(ordinal int32, revision, suffix string) {
 		if p.Name == name && !p.vanished {
 			return
 		}
+	}
+	if w.room == quota && w.second(&simPod{Pod: Pod{Ordinal: ordinal}}) {
+		w.refusedAt = w.now
+		return
 	}
 	w.uids++
 	p := &simPod{Pod: Pod{Name: name, UID: types.UID(fmt.Sprintf("uid-%d", w.uids)), Ordinal: ordinal, Revision: revision, Created: w.now}}

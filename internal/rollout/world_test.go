@@ -52,6 +52,15 @@ type object struct {
 	state   v1alpha1.GroupState
 }
 
+// room is what there is for a successor beside its predecessor.
+type room int
+
+const (
+	ample   room = iota
+	cramped      // no node takes it
+	quota        // the API server refuses it
+)
+
 type removal struct {
 	at      time.Time
 	members []MemberRef
@@ -82,6 +91,10 @@ type world struct {
 	// what is told and not drawn by lot.
 	distort func(*lag.Reading)
 	stands  func(*simPod) bool
+
+	warm      v1alpha1.Warm
+	room      room
+	refusedAt time.Time // when a quota refused a pod
 
 	endpoint bool // pods may be activated before their annotation, and tell their end
 	uids     int
