@@ -11,7 +11,9 @@
 //
 // # A slot
 //
-// A slot owns one group.instance.id. Its holder is the one pod that may use it.
+// A slot owns one group.instance.id for each consumer in its pod. Its holder is the
+// one pod that may use them. It is a member when all of them are, and absent when
+// one of them is and no pod consumes.
 //
 //	          create               set holder            activate
 //	(empty) ----------> warm pod ---------------> holder ----------> consuming
@@ -25,8 +27,8 @@
 //	   |                                                                 |
 //	   +-------------------- ended <-------------------------------------+
 //	   |
-//	   +-- vanished with no recorded end: lost. The id is removed from the group
-//	       and is free when it stayed away for two heartbeats.
+//	   +-- vanished with no recorded end: lost. The ids are removed from the
+//	       group and are free when they stayed away for two heartbeats.
 //
 // # Why there is at most one consumer per id
 //

@@ -138,7 +138,8 @@ type Report struct {
 	Step    string
 	Message string
 	// Active, Consuming, Ready and Updated count slots: with an activated pod, with
-	// one whose consumers are all members, with one that is ready as well, with the update revision.
+	// one whose consumers are all members, with one that is ready as well, with the
+	// update revision.
 	Active, Consuming, Ready, Updated int32
 	// Desired is how many slots there shall be.
 	Desired int32
