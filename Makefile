@@ -130,7 +130,7 @@ e2e: $(KIND) e2e-images ## Run the end-to-end tests, in the cluster of KUBECONFI
 
 .PHONY: e2e-smoke
 e2e-smoke: $(KIND) e2e-images ## Run those that show that it works at all, with one broker.
-	KIND=$(CURDIR)/$(KIND) KAFKA_IMAGE=$(KAFKA_IMAGE) E2E_BROKERS=1 \
+	KIND=$(CURDIR)/$(KIND) KAFKA_IMAGE=$(KAFKA_IMAGE) E2E_SMOKE=1 \
 	  go test ./test/e2e -timeout 40m -count 1 -v -ginkgo.v -ginkgo.label-filter=smoke $(E2E_FLAGS)
 
 .PHONY: bench-e2e

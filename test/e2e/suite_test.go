@@ -46,9 +46,11 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	out, err := filepath.Abs("../../dist/e2e")
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.RemoveAll(out)).To(Succeed())
-	stage, err = world.Start(ctx, world.Options{
-		Brokers: brokers(), KafkaImage: kafkaImage(), Out: out, Progress: GinkgoWriter,
-	})
+	options := world.Options{Brokers: 3, KafkaImage: kafkaImage(), Images: []string{world.SpringImage, world.PythonImage}, Out: out, Progress: GinkgoWriter}
+	if os.Getenv("E2E_SMOKE") != "" { // the smoke cases run alone
+		options.Brokers, options.Images = 1, nil
+	}
+	stage, err = world.Start(ctx, options)
 	Expect(err).NotTo(HaveOccurred())
 }, NodeTimeout(10*time.Minute))
 
@@ -57,14 +59,6 @@ var _ = AfterSuite(func(ctx SpecContext) {
 		Expect(stage.Stop(ctx)).To(Succeed())
 	}
 }, NodeTimeout(2*time.Minute))
-
-// brokers is one where the smoke cases run alone.
-func brokers() int {
-	if os.Getenv("E2E_BROKERS") == "1" {
-		return 1
-	}
-	return 3
-}
 
 func kafkaImage() string {
 	if image := os.Getenv("KAFKA_IMAGE"); image != "" {

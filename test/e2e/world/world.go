@@ -29,6 +29,8 @@ const (
 	OperatorImage = "kohort:latest"
 	LauncherImage = "kohort-launcher:latest"
 	ConsumerImage = "kohort-example/consumer-go:latest"
+	SpringImage   = "kohort-example/consumer-spring:latest"
+	PythonImage   = "kohort-example/consumer-python:latest"
 	ProducerImage = "kohort-example/producer:latest"
 )
 
