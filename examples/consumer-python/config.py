@@ -65,6 +65,8 @@ def read(env=os.environ) -> Config:
         behaviour=behaviour,
         log_records=env.get("LOG_RECORDS") == "1",
     )
+    if config.commit_interval == 0:
+        errors.append("COMMIT_INTERVAL_MS is 0: it must be at least 1")
     if errors:
         raise ValueError("\n".join(errors))
     return config

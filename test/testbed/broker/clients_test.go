@@ -56,6 +56,28 @@ func sameBehaviour(t *testing.T, start starter, fencedText string) {
 			t.Errorf("it exited with %d", code)
 		}
 	})
+	t.Run("bad input", func(t *testing.T) { badInput(t, start) })
+}
+
+// badInput is told of, by the name of the variable.
+func badInput(t *testing.T, start starter) {
+	t.Helper()
+	for name, c := range map[string]struct{ value, want string }{
+		"TOPICS":         {"", "TOPICS is not set"},
+		"BEHAVIOUR":      {"rude", `BEHAVIOUR is "rude": it must be unset or one of slow, stalled, crash`},
+		"START_DELAY_MS": {"soon", `START_DELAY_MS is "soon": it must be a number from 0 to`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			topic := fresh(t)
+			s := start(t, topic, topic+"-0000", map[string]string{name: c.value})
+			if s.exitCode(t) == 0 {
+				t.Error("it exited with 0")
+			}
+			if said, err := os.ReadFile(s.stderr); err != nil || !strings.Contains(string(said), c.want) {
+				t.Errorf("it said %s (%v), not %s", said, err, c.want)
+			}
+		})
+	}
 }
 
 func needs(t *testing.T, programs ...string) {

@@ -12,8 +12,17 @@ import org.springframework.boot.context.properties.EnableConfigurationProperties
 @EnableConfigurationProperties(Settings.class)
 public class Application {
     public static void main(String[] args) throws InterruptedException {
-        // A start that takes longer than the JVM and Spring alone.
-        Thread.sleep(Long.parseLong(System.getenv().getOrDefault("START_DELAY_MS", "0")));
+        Thread.sleep(startDelayMs());
         SpringApplication.run(Application.class, args);
+    }
+
+    /** How much longer the start takes than that of the JVM and of Spring. */
+    private static long startDelayMs() {
+        String text = System.getenv().getOrDefault("START_DELAY_MS", "0");
+        if (!text.matches("[0-9]{1,9}")) {
+            System.err.println("consumer: START_DELAY_MS is \"" + text + "\": it must be a number from 0 to 999999999");
+            System.exit(2);
+        }
+        return Long.parseLong(text);
     }
 }
