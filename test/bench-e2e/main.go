@@ -4,11 +4,13 @@
 // members stopped and started). The images are on the nodes.
 //
 // It prints a table. RUNS sets how often each is measured (default 3), SUBJECTS
-// which (names, separated by commas; default all). The cluster is that of
-// KUBECONFIG, or a kind cluster of its own.
+// which (names, separated by commas; default all), CONSUMER the program (go or
+// spring; default go). The cluster is that of KUBECONFIG, or a kind cluster of its
+// own.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +49,7 @@ const (
 var all = []subjects.Subject{
 	subjects.Kohort("process", "Kohort, Process", subjects.Process),
 	subjects.Kohort("sidecar", "Kohort, Sidecar", nil),
+	subjects.Kohort("never", "Kohort, never warm", subjects.Never),
 	subjects.Deployment,
 	subjects.StatefulSet,
 }
@@ -65,8 +68,16 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	program, known := programs[cmp.Or(os.Getenv("CONSUMER"), "go")]
+	if !known {
+		return fmt.Errorf("CONSUMER is %q: it must be go or spring", os.Getenv("CONSUMER"))
+	}
+	var images []string
+	if image := program.consumer.Image; image != "" {
+		images = append(images, image)
+	}
 	w, err := world.Start(ctx, world.Options{
-		Brokers: brokers, KafkaImage: os.Getenv("KAFKA_IMAGE"), Out: filepath.Join("dist", "bench-e2e"), Progress: os.Stderr,
+		Brokers: brokers, KafkaImage: cmp.Or(os.Getenv("KAFKA_IMAGE"), "apache/kafka:4.4.0"), Images: images, Out: filepath.Join("dist", "bench-e2e"), Progress: os.Stderr,
 	})
 	if err != nil {
 		return err
@@ -75,7 +86,7 @@ func run(ctx context.Context) (err error) {
 	outcomes := map[string][]subjects.Outcome{}
 	for i := range runs {
 		for _, s := range chosen {
-			o, err := release(ctx, w, s)
+			o, err := release(ctx, w, s, program)
 			if err != nil {
 				return fmt.Errorf("measure %s: %w", s.Name, err)
 			}
@@ -83,7 +94,7 @@ func run(ctx context.Context) (err error) {
 			outcomes[s.Name] = append(outcomes[s.Name], o)
 		}
 	}
-	fmt.Printf("\nA release of %d consumers on %d partitions, %d records/s; medians of %d runs\n\n", slots, partitions, perSecond, runs)
+	fmt.Printf("\nA release of %d consumers on %d partitions, %d records/s; %s; medians of %d runs\n\n", slots, partitions, perSecond, program.title, runs)
 	subjects.Table(os.Stdout, chosen, outcomes, subjects.StatefulSet)
 	return nil
 }
@@ -111,7 +122,7 @@ func asked() (runs int, chosen []subjects.Subject, err error) {
 }
 
 // release measures one release of one subject, in a namespace of its own.
-func release(ctx context.Context, w *world.World, s subjects.Subject) (o subjects.Outcome, err error) {
+func release(ctx context.Context, w *world.World, s subjects.Subject, p program) (o subjects.Outcome, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it did not get there in %v", patience))
 	defer cancel()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "bench-" + s.Name + "-"}}
@@ -130,8 +141,11 @@ func release(ctx context.Context, w *world.World, s subjects.Subject) (o subject
 	g := subjects.Group{
 		Client: w.Client, Namespace: namespace.Name, Name: namespace.Name, Slots: slots, Cluster: "kafka", Bootstrap: strings.Join(bootstrap, ","),
 		Template: func(version string) corev1.PodTemplateSpec {
-			return world.Consumer{Topic: namespace.Name, Version: version}.Template()
+			c := p.consumer
+			c.Topic, c.Version = namespace.Name, version
+			return c.Template()
 		},
+		Peer: p.peer, Change: p.change,
 	}
 	producer := world.Producer{
 		Namespace: g.Namespace, Name: "producer", Topic: g.Name, Partitions: partitions, Rate: perSecond, Bootstrap: g.Bootstrap,

@@ -5,22 +5,11 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/test/e2e/world"
 )
-
-// javaEnv is what a JVM needs to fit beside others, and the sample to find its work.
-func javaEnv(env ...corev1.EnvVar) func(*corev1.PodTemplateSpec) {
-	return func(t *corev1.PodTemplateSpec) {
-		c := &t.Spec.Containers[0]
-		c.Env = append(c.Env, corev1.EnvVar{Name: "JDK_JAVA_OPTIONS", Value: "-Xmx192m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"})
-		c.Env = append(c.Env, env...)
-		c.ReadinessProbe.HTTPGet.Path = "/actuator/health/readiness"
-	}
-}
 
 var _ = Describe("A release of consumers", func() {
 	for name, c := range map[string]struct {
@@ -36,11 +25,11 @@ var _ = Describe("A release of consumers", func() {
 			func(*v1alpha1.ConsumerGroup) {},
 		},
 		"of Spring Boot": {
-			world.Consumer{Image: world.SpringImage, Command: springCommand, Change: javaEnv()},
+			world.Spring(1),
 			func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Consumer.Inject = v1alpha1.InjectSpringBoot },
 		},
 		"of Spring Boot with concurrency 3": {
-			world.Consumer{Image: world.SpringImage, Command: springCommand, Change: javaEnv(corev1.EnvVar{Name: "CONCURRENCY", Value: "3"})},
+			world.Spring(3),
 			func(cg *v1alpha1.ConsumerGroup) {
 				cg.Spec.Consumer.Inject = v1alpha1.InjectSpringBoot
 				cg.Spec.Consumer.ConsumersPerPod = ptr.To[int32](3)
@@ -63,5 +52,3 @@ var _ = Describe("A release of consumers", func() {
 		}, SpecTimeout(8*time.Minute))
 	}
 })
-
-var springCommand = []string{"java", "-jar", "consumer-spring.jar"}

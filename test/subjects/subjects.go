@@ -39,6 +39,9 @@ func Process(cg *v1alpha1.ConsumerGroup) {
 	cg.Spec.Membership.Activation = v1alpha1.ActivationProcess
 }
 
+// Never has the predecessor stop first.
+func Never(cg *v1alpha1.ConsumerGroup) { cg.Spec.Rollout.Warm = v1alpha1.WarmNever }
+
 // The peers.
 var (
 	Deployment  = Subject{"deployment", "Deployment, dynamic members", startDeployment, releaseDeployment, stopDeployment}
@@ -57,6 +60,11 @@ type Group struct {
 	Bootstrap string
 	// Template is the consumer's in a version, as Kohort takes it.
 	Template func(version string) corev1.PodTemplateSpec
+	// Peer completes the template for a peer, which injects nothing: the identity is
+	// in the variables of Kohort's preset Env. Nil: the consumer reads those.
+	Peer func(*corev1.PodTemplateSpec)
+	// Change changes the ConsumerGroup, whoever releases it. Nil: nothing.
+	Change func(*v1alpha1.ConsumerGroup)
 }
 
 func (g Group) meta() metav1.ObjectMeta {
@@ -131,8 +139,10 @@ func startKohort(ctx context.Context, g Group, how func(*v1alpha1.ConsumerGroup)
 		Topics: []string{g.Name}, Replicas: &g.Slots, Template: template,
 		Rollout: v1alpha1.Rollout{Gate: v1alpha1.Gate{SettledSeconds: ptr.To[int32](3)}},
 	}}
-	if how != nil {
-		how(cg)
+	for _, change := range []func(*v1alpha1.ConsumerGroup){g.Change, how} {
+		if change != nil {
+			change(cg)
+		}
 	}
 	if err := g.Client.Create(ctx, cg); err != nil {
 		return fmt.Errorf("create ConsumerGroup %s: %w", g.Name, err)
@@ -188,6 +198,9 @@ func (g Group) peerTemplate(version string, static bool) corev1.PodTemplateSpec 
 		}})
 	}
 	t.Labels = g.labels()
+	if g.Peer != nil {
+		g.Peer(&t)
+	}
 	return t
 }
 

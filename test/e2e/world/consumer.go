@@ -30,6 +30,21 @@ type Consumer struct {
 	Change func(*corev1.PodTemplateSpec)
 }
 
+// Spring is the Spring Boot consumer with some threads, on a JVM that fits beside
+// others.
+func Spring(concurrency int) Consumer {
+	return Consumer{
+		Image: SpringImage, Command: []string{"java", "-jar", "consumer-spring.jar"},
+		Change: func(t *corev1.PodTemplateSpec) {
+			c := &t.Spec.Containers[0]
+			c.Env = append(c.Env,
+				corev1.EnvVar{Name: "JDK_JAVA_OPTIONS", Value: "-Xmx192m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"},
+				corev1.EnvVar{Name: "CONCURRENCY", Value: strconv.Itoa(concurrency)})
+			c.ReadinessProbe.HTTPGet.Path = "/actuator/health/readiness"
+		},
+	}
+}
+
 // Template is the pod template, as restricted as a namespace may ask for.
 func (c Consumer) Template() corev1.PodTemplateSpec {
 	image, command := c.Image, c.Command
