@@ -8,13 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 )
@@ -32,9 +33,16 @@ type Keeper struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
-	mu   sync.Mutex
-	seen map[string]bool // by UID and container
-	errs []error
+	mu     sync.Mutex
+	states map[string]state // by UID and container
+	errs   []error
+}
+
+// state is what was last seen of a container.
+type state struct {
+	restarts int32
+	running  bool
+	gone     bool // with its pod
 }
 
 // Keep follows until Stop. The logs come into dir as POD_CONTAINER.log; what a
@@ -44,7 +52,7 @@ func Keep(clientset kubernetes.Interface, namespace, dir string) (*Keeper, error
 		return nil, fmt.Errorf("make a folder for logs: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	k := &Keeper{clientset: clientset, namespace: namespace, dir: dir, stop: stop, seen: map[string]bool{}}
+	k := &Keeper{clientset: clientset, namespace: namespace, dir: dir, stop: stop, states: map[string]state{}}
 	k.running.Go(func() { k.look(ctx) })
 	return k, nil
 }
@@ -72,36 +80,63 @@ func (k *Keeper) failed(err error) {
 	k.errs = append(k.errs, err)
 }
 
-// look looks for new pods.
+// look sees what becomes of the containers, and begins to follow new ones.
 func (k *Keeper) look(ctx context.Context) {
-	for ctx.Err() == nil {
+	for ; ctx.Err() == nil; pause(ctx) {
 		pods, err := k.clientset.CoreV1().Pods(k.namespace).List(ctx, metav1.ListOptions{})
-		if err == nil {
-			for i := range pods.Items {
-				k.follow(ctx, &pods.Items[i])
+		if err != nil {
+			continue
+		}
+		now := map[string]state{}
+		for i := range pods.Items {
+			pod := &pods.Items[i]
+			for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+				if s.ContainerID != "" {
+					now[key(pod, s.Name)] = state{restarts: s.RestartCount, running: s.State.Running != nil}
+				}
 			}
 		}
-		pause(ctx)
+		old := k.see(now)
+		for i := range pods.Items {
+			pod := &pods.Items[i]
+			for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+				if _, known := old[key(pod, s.Name)]; !known && s.ContainerID != "" {
+					k.follow(ctx, pod, s.Name)
+				}
+			}
+		}
 	}
 }
 
-// follow begins to follow a pod's containers that have started.
-func (k *Keeper) follow(ctx context.Context, pod *corev1.Pod) {
-	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for _, s := range list {
-			key := string(pod.UID) + s.Name
-			if s.ContainerID == "" || k.seen[key] {
-				continue
-			}
-			k.seen[key] = true
-			l := &log{keeper: k, pod: pod, container: s.Name, lines: map[uint64]bool{}, seed: maphash.MakeSeed()}
-			k.running.Go(func() {
-				if err := l.keep(ctx); err != nil {
-					k.failed(fmt.Errorf("keep the log of container %s of pod %s: %w", s.Name, pod.Name, err))
-				}
-			})
+func key(pod *corev1.Pod, container string) string { return string(pod.UID) + container }
+
+// see notes what there is, and gives what was known before.
+func (k *Keeper) see(now map[string]state) map[string]state {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	old := maps.Clone(k.states)
+	for name := range k.states {
+		if _, there := now[name]; !there {
+			now[name] = state{gone: true}
 		}
 	}
+	k.states = now
+	return old
+}
+
+func (k *Keeper) state(name string) state {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.states[name]
+}
+
+func (k *Keeper) follow(ctx context.Context, pod *corev1.Pod, container string) {
+	l := &log{keeper: k, pod: pod, container: container, lines: map[uint64]bool{}, seed: maphash.MakeSeed()}
+	k.running.Go(func() {
+		if err := l.keep(ctx); err != nil {
+			k.failed(fmt.Errorf("keep the log of container %s of pod %s: %w", container, pod.Name, err))
+		}
+	})
 }
 
 // log is that of one container of one pod.
@@ -122,19 +157,21 @@ func (l *log) keep(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, l.file.Close()) }()
 	for restarts := int32(0); ctx.Err() == nil; {
+		before := l.keeper.state(key(l.pod, l.container))
 		if err := l.read(ctx, false); err != nil {
 			return err
 		}
-		pod, err := l.keeper.clientset.CoreV1().Pods(l.pod.Namespace).Get(ctx, l.pod.Name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) || err == nil && pod.UID != l.pod.UID {
-			return nil
+		// One that had ended before it was read has no more to say.
+		for now := before; now == before && !now.running; now = l.keeper.state(key(l.pod, l.container)) {
+			if ctx.Err() != nil || now.gone {
+				return nil
+			}
+			pause(ctx)
 		}
-		if err == nil {
-			if now := restartsOf(pod, l.container); now != restarts {
-				restarts = now
-				if err := l.read(ctx, true); err != nil {
-					return err
-				}
+		if now := l.keeper.state(key(l.pod, l.container)); now.restarts != restarts && !now.gone {
+			restarts = now.restarts
+			if err := l.read(ctx, true); err != nil {
+				return err
 			}
 		}
 		pause(ctx)
@@ -167,17 +204,6 @@ func (l *log) read(ctx context.Context, previous bool) error {
 			return err
 		}
 	}
-}
-
-func restartsOf(pod *corev1.Pod, container string) int32 {
-	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for _, s := range list {
-			if s.Name == container {
-				return s.RestartCount
-			}
-		}
-	}
-	return 0
 }
 
 func pause(ctx context.Context) {
