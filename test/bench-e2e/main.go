@@ -30,7 +30,6 @@ import (
 	"github.com/kohort-dev/kohort/test/e2e/kafka"
 	"github.com/kohort-dev/kohort/test/e2e/podlogs"
 	"github.com/kohort-dev/kohort/test/e2e/world"
-	"github.com/kohort-dev/kohort/test/measure"
 	"github.com/kohort-dev/kohort/test/subjects"
 )
 
@@ -159,6 +158,6 @@ func release(ctx context.Context, w *world.World, s subjects.Subject, p program)
 	return s.Measure(ctx, g, subjects.Look{
 		Partitions: partitions, Quiet: quiet,
 		Rebalances: func() (int, error) { return w.Rebalances(g.Name) },
-		Records:    func() ([]measure.Record, error) { return measure.Records(logs.Pattern(g.Name, world.Container)) },
+		Logs:       logs.Pattern(g.Name, world.Container),
 	})
 }

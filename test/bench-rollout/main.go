@@ -22,7 +22,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kohort-dev/kohort/test/lab"
-	"github.com/kohort-dev/kohort/test/measure"
 	"github.com/kohort-dev/kohort/test/subjects"
 	"github.com/kohort-dev/kohort/test/testbed"
 )
@@ -112,7 +111,7 @@ func release(ctx context.Context, l *lab.Lab, s subjects.Subject, name string) (
 	return s.Measure(ctx, g, subjects.Look{
 		Partitions: partitions, Quiet: quiet,
 		Rebalances: func() (int, error) { return l.Broker.Rebalances(name), nil },
-		Records:    func() ([]measure.Record, error) { return measure.Records(l.Logs(namespace, name)) },
+		Logs:       l.Logs(namespace, name),
 	})
 }
 

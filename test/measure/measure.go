@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,14 +42,8 @@ func Records(pattern string) ([]Record, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read log: %w", err)
 		}
-		scanner := bufio.NewScanner(file)
-		scanner.Buffer(nil, 1<<20)
 		assignments := 0
-		for scanner.Scan() {
-			var e journal.Entry
-			if json.Unmarshal(scanner.Bytes(), &e) != nil {
-				continue
-			}
+		err = lines(file, func(e journal.Entry) {
 			switch e.Event {
 			case journal.Assigned:
 				assignments++
@@ -56,8 +51,8 @@ func Records(pattern string) ([]Record, error) {
 				owner := fmt.Sprintf("%s#%d", filepath.Base(path), assignments)
 				records = append(records, Record{e.Topic, e.Partition, e.First, time.UnixMilli(e.FirstMS), owner})
 			}
-		}
-		if err := scanner.Err(); err != nil {
+		})
+		if err != nil {
 			return nil, fmt.Errorf("read log %s: %w", path, err)
 		}
 		if err := file.Close(); err != nil {
@@ -65,6 +60,19 @@ func Records(pattern string) ([]Record, error) {
 		}
 	}
 	return records, nil
+}
+
+// lines reads the consumer's own lines of a log.
+func lines(log io.Reader, each func(journal.Entry)) error {
+	scanner := bufio.NewScanner(log)
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		var e journal.Entry
+		if json.Unmarshal(scanner.Bytes(), &e) == nil {
+			each(e)
+		}
+	}
+	return scanner.Err()
 }
 
 // Outcome is what the records of one partition went through.

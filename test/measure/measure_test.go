@@ -74,6 +74,34 @@ func TestContested(t *testing.T) {
 	}
 }
 
+func TestHandovers(t *testing.T) {
+	dir := t.TempDir()
+	for name, log := range map[string]string{
+		"old": `{"event":"record","instance":"a","version":"v1","firstMs":1000,"t":1001}
+{"event":"record","instance":"a","version":"v1","firstMs":1040,"t":1041}
+{"event":"stopped","instance":"a","version":"v1","t":1090}`,
+		"new": `Waiting for the activation
+{"event":"start","instance":"a","version":"v2","t":1190}
+{"event":"joined","instance":"a","version":"v2","t":1250}
+{"event":"record","instance":"a","version":"v2","firstMs":1257,"t":1258}
+{"event":"record","instance":"a","version":"v2","firstMs":1300,"t":1301}`,
+		"never replaced": `{"event":"record","instance":"b","version":"v1","firstMs":1000,"t":1001}`,
+		"dynamic":        `{"event":"record","instance":"","version":"v1","firstMs":1000,"t":1001}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name+".log"), []byte(log+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := Handovers(filepath.Join(dir, "*.log"), "v1", "v2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Handover{{50 * time.Millisecond, 100 * time.Millisecond, 60 * time.Millisecond, 7 * time.Millisecond}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestMedian(t *testing.T) {
 	for _, c := range []struct {
 		in   []time.Duration

@@ -16,8 +16,8 @@ type Look struct {
 	Quiet time.Duration
 	// Rebalances of the group until now.
 	Rebalances func() (int, error)
-	// Records that were processed until now.
-	Records func() ([]measure.Record, error)
+	// Logs is the pattern of the consumers' logs.
+	Logs string
 }
 
 // Measure runs a group, releases another version once, and says what that cost.
@@ -49,8 +49,11 @@ func (s Subject) Measure(ctx context.Context, g Group, look Look) (o Outcome, er
 	if err := s.Stop(ctx, g); err != nil {
 		return o, err
 	}
-	records, err := look.Records()
+	records, err := measure.Records(look.Logs)
 	if err != nil {
+		return o, err
+	}
+	if o.Handovers, err = measure.Handovers(look.Logs, first, second); err != nil {
 		return o, err
 	}
 	outcomes := measure.Outcomes(records, from, to)

@@ -15,6 +15,8 @@ type Outcome struct {
 	measure.Summary
 	Rebalances int
 	Took       time.Duration
+	// Handovers of its slots, where they have instance ids.
+	Handovers []measure.Handover
 }
 
 func (o Outcome) String() string {
@@ -42,6 +44,16 @@ func Table(out io.Writer, all []Subject, outcomes map[string][]Outcome, referenc
 			m.MaxPause.Milliseconds(), worst.Milliseconds(), m.SumPause.Seconds(), m.Twice, m.Lost, m.Took.Seconds(), ratio)
 	}
 	w.Flush()
+	var names []string
+	handovers := map[string][]measure.Handover{}
+	for _, s := range all {
+		names = append(names, s.Title)
+		for _, o := range outcomes[s.Name] {
+			handovers[s.Title] = append(handovers[s.Title], o.Handovers...)
+		}
+	}
+	fmt.Fprintln(out)
+	measure.Timeline(out, names, handovers)
 }
 
 func medianOf(all []Outcome) Outcome {

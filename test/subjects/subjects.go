@@ -20,6 +20,12 @@ import (
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
+// The versions that are released.
+const (
+	first  = "v1"
+	second = "v2"
+)
+
 // Subject is something that releases a new version of a group. Each step waits
 // until it is done.
 type Subject struct {
@@ -130,7 +136,7 @@ func (g Group) noPods(ctx context.Context, labels ctrlclient.MatchingLabels) err
 }
 
 func startKohort(ctx context.Context, g Group, how func(*v1alpha1.ConsumerGroup)) error {
-	template, err := g.raw("v1")
+	template, err := g.raw(first)
 	if err != nil {
 		return err
 	}
@@ -153,7 +159,7 @@ func startKohort(ctx context.Context, g Group, how func(*v1alpha1.ConsumerGroup)
 }
 
 func releaseKohort(ctx context.Context, g Group) error {
-	template, err := g.raw("v2")
+	template, err := g.raw(second)
 	if err == nil {
 		err = change(ctx, g, &v1alpha1.ConsumerGroup{}, func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Template = template })
 	}
@@ -212,7 +218,7 @@ func (g Group) selector() *metav1.LabelSelector {
 
 func startDeployment(ctx context.Context, g Group) error {
 	d := &appsv1.Deployment{ObjectMeta: g.meta(), Spec: appsv1.DeploymentSpec{
-		Replicas: ptr.To(g.Slots), Selector: g.selector(), Template: g.peerTemplate("v1", false),
+		Replicas: ptr.To(g.Slots), Selector: g.selector(), Template: g.peerTemplate(first, false),
 		Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{
 			MaxSurge: ptr.To(intstr.FromInt32(1)), MaxUnavailable: ptr.To(intstr.FromInt32(0)),
 		}},
@@ -224,7 +230,7 @@ func startDeployment(ctx context.Context, g Group) error {
 }
 
 func releaseDeployment(ctx context.Context, g Group) error {
-	if err := change(ctx, g, &appsv1.Deployment{}, func(d *appsv1.Deployment) { d.Spec.Template = g.peerTemplate("v2", false) }); err != nil {
+	if err := change(ctx, g, &appsv1.Deployment{}, func(d *appsv1.Deployment) { d.Spec.Template = g.peerTemplate(second, false) }); err != nil {
 		return err
 	}
 	return until(ctx, g, &appsv1.Deployment{}, func(d *appsv1.Deployment) bool {
@@ -243,7 +249,7 @@ func stopDeployment(ctx context.Context, g Group) error {
 
 func startStatefulSet(ctx context.Context, g Group) error {
 	s := &appsv1.StatefulSet{ObjectMeta: g.meta(), Spec: appsv1.StatefulSetSpec{
-		Replicas: ptr.To(g.Slots), Selector: g.selector(), Template: g.peerTemplate("v1", true),
+		Replicas: ptr.To(g.Slots), Selector: g.selector(), Template: g.peerTemplate(first, true),
 	}}
 	if err := g.Client.Create(ctx, s); err != nil {
 		return fmt.Errorf("create StatefulSet %s: %w", g.Name, err)
@@ -252,7 +258,7 @@ func startStatefulSet(ctx context.Context, g Group) error {
 }
 
 func releaseStatefulSet(ctx context.Context, g Group) error {
-	if err := change(ctx, g, &appsv1.StatefulSet{}, func(s *appsv1.StatefulSet) { s.Spec.Template = g.peerTemplate("v2", true) }); err != nil {
+	if err := change(ctx, g, &appsv1.StatefulSet{}, func(s *appsv1.StatefulSet) { s.Spec.Template = g.peerTemplate(second, true) }); err != nil {
 		return err
 	}
 	return until(ctx, g, &appsv1.StatefulSet{}, func(s *appsv1.StatefulSet) bool {

@@ -22,7 +22,7 @@ import (
 
 // pollInterval is how often pods are looked for, and how soon a log that broke
 // off is asked for again.
-const pollInterval = 250 * time.Millisecond
+const pollInterval = 500 * time.Millisecond
 
 // Keeper follows the logs of all containers of a namespace.
 type Keeper struct {

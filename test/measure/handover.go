@@ -1,0 +1,99 @@
+package measure
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kohort-dev/kohort/examples/consumer/journal"
+)
+
+// Handover is where the time goes in which nobody consumes a slot's partitions,
+// between a process of one version and the next of another, under one
+// group.instance.id.
+type Handover struct {
+	// Stop: from the old process's last record until it says that it has stopped.
+	Stop time.Duration
+	// Change: from there to the new process's first word.
+	Change time.Duration
+	// Join: from there until it is a member.
+	Join time.Duration
+	// First: from there to its first record.
+	First time.Duration
+}
+
+// Handovers finds those from one version to another in the logs that match a
+// pattern (filepath.Glob). Members without an instance id have none.
+func Handovers(pattern, from, to string) ([]Handover, error) {
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("find logs: %w", err)
+	}
+	type moments struct{ last, stopped, started, joined, first int64 }
+	byInstance := map[string]*moments{}
+	for _, path := range files {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("read log: %w", err)
+		}
+		err = lines(file, func(e journal.Entry) {
+			m := byInstance[e.Instance]
+			if m == nil {
+				m = &moments{}
+				byInstance[e.Instance] = m
+			}
+			switch {
+			case e.Version == from && e.Event == journal.Record:
+				m.last = max(m.last, e.FirstMS)
+			case e.Version == from && e.Event == journal.Stopped:
+				m.stopped = e.T
+			case e.Version != to:
+			case e.Event == journal.Start && m.started == 0:
+				m.started = e.T
+			case e.Event == journal.Joined && m.joined == 0:
+				m.joined = e.T
+			case e.Event == journal.Record && m.first == 0:
+				m.first = e.FirstMS
+			}
+		})
+		file.Close()
+		if err != nil {
+			return nil, fmt.Errorf("read log %s: %w", path, err)
+		}
+	}
+	delete(byInstance, "")
+	var all []Handover
+	for _, m := range byInstance {
+		if m.last > 0 && m.stopped > 0 && m.started > 0 && m.joined > 0 && m.first > 0 {
+			ms := func(from, to int64) time.Duration { return time.Duration(to-from) * time.Millisecond }
+			all = append(all, Handover{ms(m.last, m.stopped), ms(m.stopped, m.started), ms(m.started, m.joined), ms(m.joined, m.first)})
+		}
+	}
+	return all, nil
+}
+
+// Timeline prints the medians of handovers, by the names of those who made them.
+func Timeline(out io.Writer, names []string, handovers map[string][]Handover) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "of one slot, medians\thandovers\tlast record to stopped\tto the next program's start\tto member\tto first record")
+	for _, name := range names {
+		all := handovers[name]
+		if len(all) == 0 {
+			continue
+		}
+		median := func(of func(Handover) time.Duration) int64 {
+			var values []time.Duration
+			for _, h := range all {
+				values = append(values, of(h))
+			}
+			return Median(values).Milliseconds()
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d ms\t%d ms\t%d ms\t%d ms\n", name, len(all),
+			median(func(h Handover) time.Duration { return h.Stop }), median(func(h Handover) time.Duration { return h.Change }),
+			median(func(h Handover) time.Duration { return h.Join }), median(func(h Handover) time.Duration { return h.First }))
+	}
+	w.Flush()
+}
