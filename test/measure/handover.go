@@ -32,7 +32,6 @@ func Handovers(pattern, from, to string) ([]Handover, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find logs: %w", err)
 	}
-	type moments struct{ last, stopped, started, joined, first int64 }
 	byInstance := map[string]*moments{}
 	for _, path := range files {
 		file, err := os.Open(path)
@@ -40,24 +39,10 @@ func Handovers(pattern, from, to string) ([]Handover, error) {
 			return nil, fmt.Errorf("read log: %w", err)
 		}
 		err = lines(file, func(e journal.Entry) {
-			m := byInstance[e.Instance]
-			if m == nil {
-				m = &moments{}
-				byInstance[e.Instance] = m
+			if byInstance[e.Instance] == nil {
+				byInstance[e.Instance] = &moments{}
 			}
-			switch {
-			case e.Version == from && e.Event == journal.Record:
-				m.last = max(m.last, e.FirstMS)
-			case e.Version == from && e.Event == journal.Stopped:
-				m.stopped = e.T
-			case e.Version != to:
-			case e.Event == journal.Start && m.started == 0:
-				m.started = e.T
-			case e.Event == journal.Joined && m.joined == 0:
-				m.joined = e.T
-			case e.Event == journal.Record && m.first == 0:
-				m.first = e.FirstMS
-			}
+			byInstance[e.Instance].note(e, from, to)
 		})
 		file.Close()
 		if err != nil {
@@ -67,12 +52,42 @@ func Handovers(pattern, from, to string) ([]Handover, error) {
 	delete(byInstance, "")
 	var all []Handover
 	for _, m := range byInstance {
-		if m.last > 0 && m.stopped > 0 && m.started > 0 && m.joined > 0 && m.first > 0 {
-			ms := func(from, to int64) time.Duration { return time.Duration(to-from) * time.Millisecond }
-			all = append(all, Handover{ms(m.last, m.stopped), ms(m.stopped, m.started), ms(m.started, m.joined), ms(m.joined, m.first)})
+		if h, whole := m.handover(); whole {
+			all = append(all, h)
 		}
 	}
 	return all, nil
+}
+
+// moments of the processes under one instance id, in ms since 1970; 0: not seen.
+type moments struct{ last, stopped, started, joined, first int64 }
+
+func (m *moments) note(e journal.Entry, from, to string) {
+	once := func(moment *int64, at int64) {
+		if *moment == 0 {
+			*moment = at
+		}
+	}
+	switch {
+	case e.Version == from && e.Event == journal.Record:
+		m.last = max(m.last, e.FirstMS)
+	case e.Version == from && e.Event == journal.Stopped:
+		m.stopped = e.T
+	case e.Version != to:
+	case e.Event == journal.Start:
+		once(&m.started, e.T)
+	case e.Event == journal.Joined:
+		once(&m.joined, e.T)
+	case e.Event == journal.Record:
+		once(&m.first, e.FirstMS)
+	}
+}
+
+// handover is whole if every moment was seen.
+func (m *moments) handover() (h Handover, whole bool) {
+	ms := func(from, to int64) time.Duration { return time.Duration(to-from) * time.Millisecond }
+	h = Handover{ms(m.last, m.stopped), ms(m.stopped, m.started), ms(m.started, m.joined), ms(m.joined, m.first)}
+	return h, min(m.last, m.stopped, m.started, m.joined, m.first) > 0
 }
 
 // Timeline prints the medians of handovers, by the names of those who made them.
