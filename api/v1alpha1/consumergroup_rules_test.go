@@ -218,6 +218,10 @@ var rolloutRules = slices.Concat(
 			pass: `{spec: {rollout: {progressDeadlineSeconds: 86400}}}`,
 			fail: `{spec: {rollout: {progressDeadlineSeconds: 86401}}}`,
 			want: "spec.rollout.progressDeadlineSeconds: Invalid value: 86401: spec.rollout.progressDeadlineSeconds in body should be less than or equal to 86400",
+		}, {
+			rule: "spec.rollout.warm enum",
+			pass: `{spec: {rollout: {warm: Never}}}`, fail: `{spec: {rollout: {warm: Cold}}}`,
+			want: `spec.rollout.warm: Unsupported value: "Cold": supported values: "Auto", "Always", "Never"`,
 		},
 	},
 	bounds("spec.rollout.maxUnavailable", 1, 1000),
