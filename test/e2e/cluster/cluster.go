@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"k8s.io/client-go/kubernetes"
@@ -75,6 +76,13 @@ func Open(ctx context.Context, options Options) (*Cluster, error) {
 }
 
 func (c *Cluster) create(ctx context.Context, options Options) error {
+	there, err := Run(ctx, "", kind(), "get", "clusters")
+	if err != nil {
+		return err
+	}
+	if slices.Contains(strings.Fields(there), options.Name) {
+		return fmt.Errorf("there is one, of a run that goes on or was interrupted: wait for it or remove it (kind delete cluster --name %s), or set KIND_CLUSTER to another name", options.Name)
+	}
 	fmt.Fprintln(options.Progress, "making kind cluster", options.Name)
 	args := []string{"create", "cluster", "--name", options.Name, "--config", "-", "--wait", "180s", "--kubeconfig", c.Kubeconfig}
 	if options.NodeImage != "" {
