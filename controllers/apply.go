@@ -157,6 +157,7 @@ func (r *ConsumerGroupReconciler) pod(s seen, data revisionData, a rollout.Actio
 		Ordinal:          a.Ordinal,
 		InstanceID:       s.names.Base(a.Ordinal),
 		Suffix:           a.Suffix,
+		AtOnce:           a.AtOnce,
 		LauncherImage:    r.LauncherImage,
 		BootstrapServers: s.cluster.Spec.BootstrapServers,
 		Endpoint:         r.Endpoint.forPods(),

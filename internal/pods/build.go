@@ -31,6 +31,9 @@ type Input struct {
 	// Suffix ends the pod's name, so that a successor can stand beside its
 	// predecessor.
 	Suffix string
+	// AtOnce leaves out what proves beforehand that the pod can run: nobody consumes
+	// until it does.
+	AtOnce bool
 	// LauncherImage holds the launcher, as its entrypoint.
 	LauncherImage string
 	// BootstrapServers of the KafkaCluster.

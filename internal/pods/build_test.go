@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -104,6 +105,33 @@ func TestBuildRefuses(t *testing.T) {
 		change(&in)
 		if _, err := Build(in); err == nil || err.Error() != name {
 			t.Errorf("got error %v, want %s", err, name)
+		}
+	}
+}
+
+// TestBuildAtOnce: while nobody consumes, a pod proves nothing before it starts.
+func TestBuildAtOnce(t *testing.T) {
+	for activation, want := range map[v1alpha1.Activation][]string{
+		v1alpha1.ActivationSidecar: {"migrate", v1alpha1.ContainerGate},
+		v1alpha1.ActivationProcess: {v1alpha1.ContainerInstall, "migrate"},
+	} {
+		in := input(t, "testdata/minimal.template.yaml")
+		in.Template = parse(t, "spec: {containers: [{name: app, image: a, command: [c]}], initContainers: [{name: migrate, image: a}]}", v1alpha1.Consumer{})
+		in.Activation, in.AtOnce = activation, true
+		pod, err := Build(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, c := range pod.Spec.InitContainers {
+			names = append(names, c.Name)
+		}
+		if diff := cmp.Diff(want, names); diff != "" {
+			t.Errorf("%s: init containers (-want +got):\n%s", activation, diff)
+		}
+		installed := slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == volumeBin })
+		if installed != (activation == v1alpha1.ActivationProcess) {
+			t.Errorf("%s: the volume for the launcher is there: %t", activation, installed)
 		}
 	}
 }

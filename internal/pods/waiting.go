@@ -2,6 +2,7 @@ package pods
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -54,18 +55,22 @@ func addWaiting(spec *corev1.PodSpec, consumer *corev1.Container, in Input) {
 		SecurityContext: restricted(spec.SecurityContext),
 		Resources:       ownResources(spec),
 	}
-	containers := append([]corev1.Container{install(*own.DeepCopy())}, checks(spec.Containers)...)
-	containers = append(containers, spec.InitContainers...)
+	prepared := preparations(own, spec, in)
+	containers := slices.Concat(prepared, spec.InitContainers)
 	port := freePort(spec)
-	spec.Volumes = append(spec.Volumes,
-		corev1.Volume{Name: volumeBin, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
-		corev1.Volume{Name: volumePodInfo, VolumeSource: corev1.VolumeSource{
+	if len(prepared) > 0 {
+		spec.Volumes = append(spec.Volumes, corev1.Volume{
+			Name: volumeBin, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}},
+		})
+	}
+	spec.Volumes = append(spec.Volumes, corev1.Volume{
+		Name: volumePodInfo, VolumeSource: corev1.VolumeSource{
 			DownwardAPI: &corev1.DownwardAPIVolumeSource{Items: []corev1.DownwardAPIVolumeFile{{
 				Path:     annotations,
 				FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations"},
 			}}},
-		}},
-	)
+		},
+	})
 	spec.InitContainers = containers
 	launcher := consumer
 	if in.Activation == v1alpha1.ActivationProcess {
@@ -77,6 +82,19 @@ func addWaiting(spec *corev1.PodSpec, consumer *corev1.Container, in Input) {
 	if in.Endpoint.URL != "" {
 		addEndpoint(spec, launcher, in.Endpoint)
 	}
+}
+
+// preparations run before the template's own init containers. Each costs up to a
+// second, which is how often a kubelet looks for containers that have ended.
+func preparations(own corev1.Container, spec *corev1.PodSpec, in Input) []corev1.Container {
+	var containers []corev1.Container
+	if !in.AtOnce || in.Activation == v1alpha1.ActivationProcess {
+		containers = append(containers, install(*own.DeepCopy()))
+	}
+	if !in.AtOnce {
+		containers = append(containers, checks(spec.Containers)...)
+	}
+	return containers
 }
 
 // addEndpoint lets the launcher in a container ask and tell the operator, with a

@@ -17,9 +17,8 @@
 //
 //	          create               set holder            activate
 //	(empty) ----------> warm pod ---------------> holder ----------> consuming
-//	   ^                   |   (state only, and            (one pass     |
-//	   |                   |    only when the one before    later)       |
-//	   |                   |    has ended)                               |
+//	   ^                   |   (only when the one          (when that    |
+//	   |                   |    before has ended)           is written)  |
 //	   |                   v                                             v
 //	   |              nobody wants it:                         outdated, unwanted,
 //	   |              delete                                   and a successor warm:
@@ -34,11 +33,11 @@
 //
 // A holder is written to the object's status with optimistic locking, and only
 // when the holder before it has ended (or was lost and its id stayed away). Only
-// a pod that the persisted state names as the holder is activated, and never in
-// the pass that names it. So an operator that acts on an old state activates
-// either the holder, which is harmless to repeat, or a pod that has ended, which
-// is harmless too. Everything else (creating a pod, deleting it by UID, removing
-// a member by its member id) can be repeated and lost at will.
+// a pod that the written state names as the holder is activated, after the
+// write. So an operator that acts on an old state activates either the holder,
+// which is harmless to repeat, or a pod that has ended, which is harmless too.
+// Everything else (creating a pod, deleting it by UID, removing a member by its
+// member id) can be repeated and lost at will.
 //
 // # What a rollout does
 //

@@ -106,6 +106,7 @@ type Action struct {
 	Ordinal  int32
 	Revision string // CreatePod
 	Suffix   string // CreatePod: ends the pod's name
+	AtOnce   bool   // CreatePod: nobody holds the slot, so nothing is to be proven first
 	Pod      string // ActivatePod, DeletePod
 	UID      types.UID
 	Version  string      // DeletePod

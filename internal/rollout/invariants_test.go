@@ -194,10 +194,10 @@ func enoughAvailable(in Input, d Decision) string {
 }
 
 // onlyPersisted is what invariants 1 and 6 rest on: only the holder that was
-// persisted is activated.
+// persisted first is activated.
 func onlyPersisted(in Input, d Decision) string {
 	for _, act := range d.Actions {
-		if act.Kind == ActivatePod && act.UID != holderIn(in.State, act.Ordinal) {
+		if act.Kind == ActivatePod && act.UID != holderIn(d.State, act.Ordinal) {
 			return fmt.Sprintf("invariant 6: %s is activated before it is persisted", act.Pod)
 		}
 	}

@@ -48,7 +48,7 @@ var mutations = []struct {
 		"invariant 5",
 	}, {
 		"a holder is activated before it is persisted", "permit.go",
-		"if persisted(v.State, p.slot.ordinal, p.pod) {", "if true {",
+		"hold(v, state, p.slot, p.pod)", "",
 		"invariant 6",
 	}, {
 		"a member is removed by its instance id alone", "members.go",

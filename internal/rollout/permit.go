@@ -11,7 +11,7 @@ import (
 
 // permit turns proposals into what may happen now. Making and clearing away pods
 // that hold nothing is always permitted, and so is finishing what was begun: a
-// holder for an empty slot, the activation of a persisted holder, the stop of
+// holder for an empty slot and its activation, the stop of
 // slots beyond the size. What takes a consumer away, or a member, needs a fresh
 // reading.
 func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
@@ -21,10 +21,9 @@ func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
 		switch p.move {
 		case take:
 			hold(v, state, p.slot, p.pod)
+			actions = append(actions, activation(p.pod))
 		case activate:
-			if persisted(v.State, p.slot.ordinal, p.pod) {
-				actions = append(actions, Action{Kind: ActivatePod, Ordinal: p.slot.ordinal, Pod: p.pod.Name, UID: p.pod.UID})
-			}
+			actions = append(actions, activation(p.pod))
 		case discard:
 			actions = append(actions, deletion(p.pod, "its revision is not wanted any more, and it has not consumed yet"))
 		case shrink:
@@ -38,8 +37,8 @@ func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
 // tend makes and deletes the pods around a slot's holder.
 func tend(p proposal) []Action {
 	var actions []Action
-	for _, revision := range p.create {
-		actions = append(actions, Action{Kind: CreatePod, Ordinal: p.slot.ordinal, Revision: revision, Suffix: suffix(p.slot, revision)})
+	for _, c := range p.create {
+		actions = append(actions, Action{Kind: CreatePod, Ordinal: p.slot.ordinal, Revision: c.revision, Suffix: suffix(p.slot, c.revision), AtOnce: c.atOnce})
 	}
 	for _, pod := range p.delete {
 		actions = append(actions, deletion(pod, "it is of no use to its slot"))
@@ -47,18 +46,13 @@ func tend(p proposal) []Action {
 	return actions
 }
 
-func deletion(p *Pod, reason string) Action {
-	return Action{Kind: DeletePod, Ordinal: p.Ordinal, Pod: p.Name, UID: p.UID, Version: p.Version, Reason: reason}
+// activation follows the write of the state, in which the pod is the holder.
+func activation(p *Pod) Action {
+	return Action{Kind: ActivatePod, Ordinal: p.Ordinal, Pod: p.Name, UID: p.UID}
 }
 
-// persisted says whether the pod was the slot's holder before this decision.
-func persisted(state v1alpha1.GroupState, ordinal int32, p *Pod) bool {
-	for _, s := range state.Slots {
-		if s.Ordinal == ordinal {
-			return s.Holder == p.UID
-		}
-	}
-	return false
+func deletion(p *Pod, reason string) Action {
+	return Action{Kind: DeletePod, Ordinal: p.Ordinal, Pod: p.Name, UID: p.UID, Version: p.Version, Reason: reason}
 }
 
 // handovers stops holders whose successors stand warm, the broken ones first, as

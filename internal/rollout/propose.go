@@ -13,9 +13,9 @@ type move int
 
 const (
 	stay move = iota
-	// take: set the holder. State only.
+	// take: set the holder, and activate it.
 	take
-	// activate the holder.
+	// activate the holder again: nothing shows yet that it was.
 	activate
 	// handover: stop the holder, its successor stands warm, or follows when there
 	// is room.
@@ -36,8 +36,14 @@ type proposal struct {
 	pod    *Pod   // take, activate, handover, shrink, discard
 	run    string // the wanted revision
 	first  string // why the holder goes before its successor is warm
-	create []string
+	create []creation
 	delete []*Pod
+}
+
+// creation is a pod to be made.
+type creation struct {
+	revision string
+	atOnce   bool // nobody holds the slot: it consumes when this pod does
 }
 
 // propose is the slot machine, the same for everything that wants.
@@ -95,19 +101,19 @@ func (s slot) occupied() bool {
 	return false
 }
 
-// missing are the revisions of which the slot needs a pod that is not there.
-func missing(s slot, w want) []string {
-	var revisions []string
+// missing are the pods that the slot needs and that are not there.
+func missing(s slot, w want) []creation {
+	var pods []creation
 	stands := s.holder != nil && !s.holder.Deleting
 	holds := stands && s.holder.Revision == w.run
 	follows := stands && w.first != "" // only when the holder is on its way out
 	if w.run != "" && !holds && !follows && s.spare(w.run) == nil {
-		revisions = append(revisions, w.run)
+		pods = append(pods, creation{w.run, !stands})
 	}
 	if w.keep != "" && w.keep != w.run && s.spare(w.keep) == nil {
-		revisions = append(revisions, w.keep)
+		pods = append(pods, creation{w.keep, false})
 	}
-	return revisions
+	return pods
 }
 
 // unwanted are the pods of a slot, other than its holder, that are of no use:

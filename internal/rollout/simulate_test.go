@@ -175,7 +175,11 @@ func (s *simulation) note(in Input, d Decision) {
 func describe(a Action) string {
 	switch a.Kind {
 	case CreatePod:
-		return fmt.Sprintf("create pod orders-%d-%s of %s", a.Ordinal, a.Suffix, a.Revision)
+		text := fmt.Sprintf("create pod orders-%d-%s of %s", a.Ordinal, a.Suffix, a.Revision)
+		if a.AtOnce {
+			text += ", at once"
+		}
+		return text
 	case ActivatePod:
 		return fmt.Sprintf("activate %s (%s)", a.Pod, a.UID)
 	case DeletePod:

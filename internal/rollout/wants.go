@@ -27,7 +27,7 @@ func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
 	w.first = goesFirst(v, s, w.run)
 	r := state.Rollout
 	if rolling(state) && !v.Group.Paused && slices.Contains(ahead(v, state), s.ordinal) &&
-		(s.spare(r.To) != nil || goesFirst(v, s, r.To) == "") {
+		(s.spare(r.To) != nil || goesFirst(v, s, r.To) == "" && !handingOver(v, state)) {
 		w.keep = r.To
 	}
 	return w
@@ -103,6 +103,15 @@ func ahead(v seen, state v1alpha1.GroupState) []int32 {
 		}
 	}
 	return next
+}
+
+// handingOver: a slot is between its holders. To make another pod meanwhile would
+// take time from it: the kubelet, the disk and the processors are the same.
+func handingOver(v seen, state v1alpha1.GroupState) bool {
+	r, missing := state.Rollout, unavailable(v, state)
+	return slices.ContainsFunc(v.inSize(state), func(s slot) bool {
+		return slices.Contains(r.Begun, s.ordinal) && (missing[s.ordinal] || s.state.Revision != r.To)
+	})
 }
 
 // growthRevision is what new slots run: before the first start there is no
