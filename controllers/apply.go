@@ -216,7 +216,13 @@ func (s seen) podNamed(name string) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: s.group.Namespace, Name: name}}
 }
 
+// removeMembers removes them once for each reading that shows them: only the next
+// one can tell what has become of that.
 func (r *ConsumerGroupReconciler) removeMembers(ctx context.Context, s seen, a rollout.Action) error {
+	reading, _ := s.window.Newest(s.now)
+	if reading != nil && reading.At.Equal(s.recalls.removedBy) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
 	defer cancel()
 	members := make([]kafka.MemberRef, 0, len(a.Members))
@@ -226,6 +232,9 @@ func (r *ConsumerGroupReconciler) removeMembers(ctx context.Context, s seen, a r
 	removals, err := r.Clusters.RemoveMembers(ctx, clusterKey(s.group), s.group.GroupID(), members, "kohort: "+a.Reason)
 	if err != nil {
 		return err
+	}
+	if reading != nil {
+		s.recalls.removedBy = reading.At
 	}
 	for _, removal := range removals {
 		if removal.Outcome == kafka.Removed {

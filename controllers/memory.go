@@ -34,6 +34,8 @@ type recollection struct {
 	// refusal is why a quota refused a pod, and when it last did.
 	refusal   string
 	refusedAt time.Time
+	// removedBy is the time of the reading by whose word members were last removed.
+	removedBy time.Time
 	// stopped are the holders that were stopped for a successor which has not
 	// joined yet, by ordinal.
 	stopped map[int32]stop

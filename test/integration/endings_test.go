@@ -3,10 +3,12 @@ package integration
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,6 +35,36 @@ func TestDeletion(t *testing.T) {
 	}
 	if ids := w.members("orders"); len(ids) > 0 {
 		t.Errorf("members %q are left in the group", ids)
+	}
+}
+
+// What one reading shows is removed once, however often it is looked at.
+func TestMembersAreRemovedOnceForEachReading(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	group := w.group(2)
+	w.comesUp("orders")
+	var asked atomic.Int32
+	mute := func(key kmsg.Key) {
+		w.broker.ControlKey(key.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+			w.broker.KeepControl()
+			return nil, errors.New("this broker reads nothing any more"), asked.Load() > 0
+		})
+	}
+	mute(kmsg.DescribeGroups)
+	mute(kmsg.OffsetFetch)
+	w.broker.ControlKey(kmsg.LeaveGroup.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		w.broker.KeepControl()
+		asked.Add(1)
+		return nil, nil, false
+	})
+	w.must(w.client.Delete(t.Context(), group))
+	w.until("its members are removed", func() bool { return asked.Load() > 0 })
+	for range 10 {
+		w.must(w.step())
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("the broker was asked %d times to remove the members, want once", n)
 	}
 }
 

@@ -83,7 +83,7 @@ func (g Group) key() ctrlclient.ObjectKey {
 
 // until reads an object again and again until something holds.
 func until[T ctrlclient.Object](ctx context.Context, g Group, object T, holds func(T) bool) error {
-	ticker := time.NewTicker(100 * time.Millisecond)
+	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		if err := g.Client.Get(ctx, g.key(), object); err != nil {
@@ -143,7 +143,7 @@ func startKohort(ctx context.Context, g Group, how func(*v1alpha1.ConsumerGroup)
 	cg := &v1alpha1.ConsumerGroup{ObjectMeta: g.meta(), Spec: v1alpha1.ConsumerGroupSpec{
 		Kafka:  v1alpha1.KafkaRef{ClusterRef: v1alpha1.ClusterRef{Name: g.Cluster}},
 		Topics: []string{g.Name}, Replicas: &g.Slots, Template: template,
-		Rollout: v1alpha1.Rollout{Gate: v1alpha1.Gate{SettledSeconds: ptr.To[int32](3)}},
+		Rollout: v1alpha1.Rollout{Gate: v1alpha1.Gate{SettledSeconds: ptr.To[int32](8)}},
 	}}
 	for _, change := range []func(*v1alpha1.ConsumerGroup){g.Change, how} {
 		if change != nil {

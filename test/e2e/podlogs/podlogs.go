@@ -189,6 +189,11 @@ func (l *log) read(ctx context.Context, previous bool) error {
 		return nil
 	}
 	defer stream.Close()
+	// Logs are asked for by name, and a StatefulSet's next pod has the same: what was
+	// opened is this pod's if it is still there afterwards.
+	if now, err := l.keeper.clientset.CoreV1().Pods(l.pod.Namespace).Get(ctx, l.pod.Name, metav1.GetOptions{}); err != nil || now.UID != l.pod.UID {
+		return nil //nolint:nilerr // the loop asks again, or sees that the pod has gone
+	}
 	lines := bufio.NewReader(stream)
 	for {
 		line, err := lines.ReadBytes('\n')

@@ -71,9 +71,7 @@ func (c Consumer) Template() corev1.PodTemplateSpec {
 					ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromString("health")}},
 					PeriodSeconds: 1,
 				},
-				Resources: corev1.ResourceRequirements{
-					Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
-				},
+				Resources:       requests("50m"),
 				SecurityContext: restrictedContainer(),
 			}},
 		},
@@ -129,10 +127,19 @@ func (p Producer) Pod() *corev1.Pod {
 					{Name: "RATE", Value: strconv.Itoa(p.Rate)}, {Name: "BURST", Value: strconv.Itoa(p.Burst)},
 					{Name: "CREATE_PARTITIONS", Value: strconv.Itoa(p.Partitions)},
 				},
+				Resources:       requests("50m"),
 				SecurityContext: restrictedContainer(),
 			}},
 		},
 	}
+}
+
+// requests give a container its share of the processors, among containers that all
+// want some.
+func requests(cpu string) corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{Requests: corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse("32Mi"),
+	}}
 }
 
 func restrictedPod() *corev1.PodSecurityContext {
