@@ -208,6 +208,9 @@ func (r *ConsumerGroupReconciler) deletePod(ctx context.Context, s seen, a rollo
 		return fmt.Errorf("deleting pod %s/%s: %w", s.group.Namespace, a.Pod, err)
 	}
 	s.noteStop(a)
+	if a.First != "" {
+		r.note(s.group, "StoppedFirst", "stopped pod %s of slot %d before its successor is warm: %s", a.Pod, a.Ordinal, a.First)
+	}
 	logf.FromContext(ctx).Info("Deleted pod", "pod", a.Pod, "slot", a.Ordinal, "reason", a.Reason)
 	return nil
 }

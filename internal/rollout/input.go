@@ -110,6 +110,7 @@ type Action struct {
 	Pod      string // ActivatePod, DeletePod
 	UID      types.UID
 	Version  string      // DeletePod
+	First    string      // DeletePod: why the pod goes before its successor is warm; "" if it does not
 	Members  []MemberRef // RemoveMembers
 	Reason   string
 }

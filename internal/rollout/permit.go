@@ -82,17 +82,13 @@ func handovers(v seen, state v1alpha1.GroupState, proposals []proposal) []Action
 			continue
 		}
 		missing[p.slot.ordinal] = true
-		actions = append(actions, deletion(p.pod, takeover(p)))
+		a := deletion(p.pod, fmt.Sprintf("revision %s takes slot %d over", p.run, p.slot.ordinal))
+		if !p.slot.warm(p.run) {
+			a.First = p.first
+		}
+		actions = append(actions, a)
 	}
 	return actions
-}
-
-func takeover(p proposal) string {
-	text := fmt.Sprintf("revision %s takes slot %d over", p.run, p.slot.ordinal)
-	if p.first != "" && !p.slot.warm(p.run) {
-		text += ", which goes first: " + p.first
-	}
-	return text
 }
 
 // failedGate: the slot runs what a rollout is undone for, and has not passed.

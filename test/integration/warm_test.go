@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,12 +59,11 @@ func TestWarmAutoWithinAQuota(t *testing.T) {
 	w.kafkaCluster()
 	w.group(2)
 	w.comesUp("orders")
-	said := false
-	w.rolls(func() {
-		message := w.read("orders").Status.Message
-		said = said || strings.Contains(message, "its pod goes first") && strings.Contains(message, "exceeded quota")
+	w.rolls(func() {})
+	told := slices.DeleteFunc(w.operator.told.notes(), func(note string) bool {
+		return !strings.Contains(note, "StoppedFirst") || !strings.Contains(note, "exceeded quota")
 	})
-	if !said {
-		t.Error("no message told why the pods went first")
+	if len(told) != 2 {
+		t.Errorf("%d events tell why the pods went first, want one for each of 2: %q", len(told), w.operator.told.notes())
 	}
 }
