@@ -135,7 +135,7 @@ e2e-smoke: $(KIND) e2e-images ## Run those that show that it works at all, with 
 
 .PHONY: bench-e2e
 bench-e2e: SAMPLES := $(ALL_SAMPLES)
-bench-e2e: $(KIND) e2e-images ## Measure what a release costs on a cluster: Kohort, a Deployment, a StatefulSet. RUNS, SUBJECTS.
+bench-e2e: $(KIND) e2e-images ## Measure what a release costs on a cluster, or a death: Kohort, a Deployment, a StatefulSet. RUNS, SUBJECTS, CONSUMER, EVENT.
 	KIND=$(CURDIR)/$(KIND) KAFKA_IMAGE=$(KAFKA_IMAGE) go run ./test/bench-e2e
 
 .PHONY: e2e-images

@@ -1,12 +1,13 @@
-// Command bench-e2e measures on a cluster what a release costs a consumer group:
-// with Kohort's Rolling, however a successor waits, and in the same run with a
-// Deployment (dynamic members replaced one by one) and a StatefulSet (static
-// members stopped and started). The images are on the nodes.
+// Command bench-e2e measures on a cluster what a release, or the death of a
+// consumer, costs a consumer group: with Kohort's Rolling, however a successor
+// waits, and in the same run with a Deployment (dynamic members replaced one by
+// one) and a StatefulSet (static members stopped and started). The images are on
+// the nodes.
 //
 // It prints a table. RUNS sets how often each is measured (default 3), SUBJECTS
 // which (names, separated by commas; default all), CONSUMER the program (go or
-// spring; default go). The cluster is that of KUBECONFIG, or a kind cluster of its
-// own.
+// spring; default go), EVENT what happens (release, or the name of a death; default
+// release). The cluster is that of KUBECONFIG, or a kind cluster of its own.
 package main
 
 import (
@@ -17,8 +18,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -41,8 +40,10 @@ const (
 	brokers   = 1
 	// patience bounds each measurement.
 	patience = 8 * time.Minute
-	// quiet is how long before and after a release the group is left alone.
+	// quiet is how long before and after an event the group is left alone.
 	quiet = 8 * time.Second
+	// eventRelease is the event that is no death.
+	eventRelease = "release"
 )
 
 var all = []subjects.Subject{
@@ -63,16 +64,12 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	runs, chosen, err := asked()
+	q, err := asked()
 	if err != nil {
 		return err
 	}
-	program, known := programs[cmp.Or(os.Getenv("CONSUMER"), "go")]
-	if !known {
-		return fmt.Errorf("CONSUMER is %q: it must be go or spring", os.Getenv("CONSUMER"))
-	}
 	var images []string
-	if image := program.consumer.Image; image != "" {
+	if image := q.program.consumer.Image; image != "" {
 		images = append(images, image)
 	}
 	w, err := world.Start(ctx, world.Options{
@@ -82,56 +79,59 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Stop(context.WithoutCancel(ctx))) }()
-	outcomes := map[string][]subjects.Outcome{}
-	for i := range runs {
-		for _, s := range chosen {
-			o, err := release(ctx, w, s, program)
-			if err != nil {
-				return fmt.Errorf("measure %s: %w", s.Name, err)
-			}
-			fmt.Fprintf(os.Stderr, "run %d, %-12s %v\n", i+1, s.Name, o)
-			outcomes[s.Name] = append(outcomes[s.Name], o)
+	title := fmt.Sprintf("%d consumers on %d partitions, %d records/s; %s; medians of %d runs", slots, partitions, perSecond, q.program.title, q.runs)
+	if q.death == nil {
+		outcomes, err := repeat(q, func(s subjects.Subject) (subjects.Outcome, error) { return stage(ctx, w, q, s, s.Measure) })
+		if err != nil {
+			return err
 		}
+		fmt.Printf("\nA release of %s\n\n", title)
+		subjects.Table(os.Stdout, q.subjects, outcomes, subjects.StatefulSet)
+		return nil
 	}
-	fmt.Printf("\nA release of %d consumers on %d partitions, %d records/s; %s; medians of %d runs\n\n", slots, partitions, perSecond, program.title, runs)
-	subjects.Table(os.Stdout, chosen, outcomes, subjects.StatefulSet)
+	failovers, err := repeat(q, func(s subjects.Subject) (subjects.Failover, error) {
+		return stage(ctx, w, q, s, func(ctx context.Context, g subjects.Group, look subjects.Look) (subjects.Failover, error) {
+			return s.Survive(ctx, g, look, func(ctx context.Context) (string, error) { return q.death.of(ctx, w, g) })
+		})
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nOne consumer %s, session timeout %v; %s\n\n", q.death.title, q.death.session, title)
+	subjects.FailoverTable(os.Stdout, q.subjects, failovers)
 	return nil
 }
 
-// asked is what the environment asks for.
-func asked() (runs int, chosen []subjects.Subject, err error) {
-	runs = 3
-	if text := os.Getenv("RUNS"); text != "" {
-		if runs, err = strconv.Atoi(text); err != nil || runs < 1 {
-			return 0, nil, fmt.Errorf("RUNS is %q: it must be a number from 1 on", text)
+// repeat measures each subject as often as is asked for, in turns.
+func repeat[T any](q question, one func(subjects.Subject) (T, error)) (map[string][]T, error) {
+	results := map[string][]T{}
+	for i := range q.runs {
+		for _, s := range q.subjects {
+			result, err := one(s)
+			if err != nil {
+				return nil, fmt.Errorf("measure %s: %w", s.Name, err)
+			}
+			fmt.Fprintf(os.Stderr, "run %d, %-12s %v\n", i+1, s.Name, result)
+			results[s.Name] = append(results[s.Name], result)
 		}
 	}
-	names := os.Getenv("SUBJECTS")
-	if names == "" {
-		return runs, all, nil
-	}
-	for name := range strings.SplitSeq(names, ",") {
-		i := slices.IndexFunc(all, func(s subjects.Subject) bool { return s.Name == name })
-		if i < 0 {
-			return 0, nil, fmt.Errorf("SUBJECTS has %q, which is none", name)
-		}
-		chosen = append(chosen, all[i])
-	}
-	return runs, chosen, nil
+	return results, nil
 }
 
-// release measures one release of one subject, in a namespace of its own.
-func release(ctx context.Context, w *world.World, s subjects.Subject, p program) (o subjects.Outcome, err error) {
+// stage is one measurement of one subject, in a namespace of its own.
+func stage[T any](ctx context.Context, w *world.World, q question, s subjects.Subject,
+	measure func(context.Context, subjects.Group, subjects.Look) (T, error),
+) (result T, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it did not get there in %v", patience))
 	defer cancel()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "bench-" + s.Name + "-"}}
 	if err := w.Client.Create(ctx, namespace); err != nil {
-		return o, fmt.Errorf("make a namespace: %w", err)
+		return result, fmt.Errorf("make a namespace: %w", err)
 	}
 	defer func() { err = errors.Join(err, w.Client.Delete(context.WithoutCancel(ctx), namespace)) }()
 	logs, err := podlogs.Keep(w.Clientset, namespace.Name, filepath.Join(w.Out, namespace.Name))
 	if err != nil {
-		return o, err
+		return result, err
 	}
 	defer func() { err = errors.Join(err, logs.Stop()) }()
 
@@ -140,11 +140,14 @@ func release(ctx context.Context, w *world.World, s subjects.Subject, p program)
 	g := subjects.Group{
 		Client: w.Client, Namespace: namespace.Name, Name: namespace.Name, Slots: slots, Cluster: "kafka", Bootstrap: strings.Join(bootstrap, ","),
 		Template: func(version string) corev1.PodTemplateSpec {
-			c := p.consumer
+			c := q.program.consumer
 			c.Topic, c.Version = namespace.Name, version
 			return c.Template()
 		},
-		Peer: p.peer, Change: p.change,
+		Peer: q.program.peer, Change: q.program.change,
+	}
+	if q.death != nil {
+		g.Session = q.death.session
 	}
 	producer := world.Producer{
 		Namespace: g.Namespace, Name: "producer", Topic: g.Name, Partitions: partitions, Rate: perSecond, Bootstrap: g.Bootstrap,
@@ -153,9 +156,9 @@ func release(ctx context.Context, w *world.World, s subjects.Subject, p program)
 		ObjectMeta: metav1.ObjectMeta{Namespace: g.Namespace, Name: g.Cluster}, Spec: v1alpha1.KafkaClusterSpec{BootstrapServers: bootstrap},
 	}
 	if err := errors.Join(w.Client.Create(ctx, producer.Pod()), w.Client.Create(ctx, cluster)); err != nil {
-		return o, fmt.Errorf("make a producer and a KafkaCluster: %w", err)
+		return result, fmt.Errorf("make a producer and a KafkaCluster: %w", err)
 	}
-	return s.Measure(ctx, g, subjects.Look{
+	return measure(ctx, g, subjects.Look{
 		Partitions: partitions, Quiet: quiet,
 		Rebalances: func() (int, error) { return w.Rebalances(g.Name) },
 		Logs:       logs.Pattern(g.Name, world.Container),

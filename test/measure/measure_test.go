@@ -33,6 +33,18 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+func TestFailoverOf(t *testing.T) {
+	records := []Record{
+		{"orders", 0, 10, at(900), "one_app.log#1"}, {"orders", 0, 10, at(2900), "two_app.log#2"},
+		{"orders", 1, 20, at(950), "two_app.log#1"}, {"orders", 1, 21, at(1150), "two_app.log#1"}, {"orders", 1, 22, at(2990), "one_app.log#2"},
+	}
+	got := FailoverOf(records, "one_", at(1000), at(3000))
+	want := Failover{Mine: 1900 * time.Millisecond, Others: 1840 * time.Millisecond, Partitions: 1, Twice: 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestRecordsPassesOverWhatIsNotARecord(t *testing.T) {
 	log := `{"t":1000,"event":"joined","generation":3}
 not json at all

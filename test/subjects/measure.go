@@ -12,7 +12,7 @@ import (
 type Look struct {
 	// Partitions of the topic. Each must have been processed.
 	Partitions int
-	// Quiet is how long before and after the release the group is left alone.
+	// Quiet is how long before and after the event the group is left alone.
 	Quiet time.Duration
 	// Rebalances of the group until now.
 	Rebalances func() (int, error)
@@ -22,46 +22,78 @@ type Look struct {
 
 // Measure runs a group, releases another version once, and says what that cost.
 func (s Subject) Measure(ctx context.Context, g Group, look Look) (o Outcome, err error) {
-	if err := s.Start(ctx, g); err != nil {
+	r, err := s.run(ctx, g, look, s.Release)
+	if err != nil {
 		return o, err
 	}
+	o.Took, o.Rebalances = r.took, r.rebalances
+	o.Summary = measure.Summarize(measure.Outcomes(r.records, r.from, r.to))
+	o.Handovers, err = measure.Handovers(look.Logs, first, second)
+	return o, err
+}
+
+// Survive runs a group, has one of its consumers die once, and says what that cost.
+// The death is of the pod that it names, and over when it returns.
+func (s Subject) Survive(ctx context.Context, g Group, look Look, death func(context.Context) (pod string, err error)) (f Failover, err error) {
+	var pod string
+	r, err := s.run(ctx, g, look, func(ctx context.Context, _ Group) (err error) {
+		pod, err = death(ctx)
+		return err
+	})
+	if err != nil {
+		return f, err
+	}
+	f = Failover{Failover: measure.FailoverOf(r.records, pod+"_", r.from, r.to), Rebalances: r.rebalances}
+	if f.Partitions == 0 {
+		return f, fmt.Errorf("pod %s had no partition when it died", pod)
+	}
+	return f, nil
+}
+
+// passage is what was seen of a group through an event.
+type passage struct {
+	from, to   time.Time
+	took       time.Duration // the event alone
+	rebalances int
+	records    []measure.Record
+}
+
+// run runs a group through an event.
+func (s Subject) run(ctx context.Context, g Group, look Look, event func(context.Context, Group) error) (p passage, err error) {
+	if err := s.Start(ctx, g); err != nil {
+		return p, err
+	}
 	if err := rest(ctx, look.Quiet); err != nil {
-		return o, err
+		return p, err
 	}
 	before, err := look.Rebalances()
 	if err != nil {
-		return o, err
+		return p, err
 	}
-	from := time.Now()
-	if err := s.Release(ctx, g); err != nil {
-		return o, err
+	p.from = time.Now()
+	if err := event(ctx, g); err != nil {
+		return p, err
 	}
-	o.Took = time.Since(from)
+	p.took = time.Since(p.from)
 	if err := rest(ctx, look.Quiet); err != nil {
-		return o, err
+		return p, err
 	}
-	to := time.Now()
+	p.to = time.Now()
 	after, err := look.Rebalances()
 	if err != nil {
-		return o, err
+		return p, err
 	}
-	o.Rebalances = after - before
+	p.rebalances = after - before
 	if err := s.Stop(ctx, g); err != nil {
-		return o, err
+		return p, err
 	}
-	records, err := measure.Records(look.Logs)
-	if err != nil {
-		return o, err
+	if p.records, err = measure.Records(look.Logs); err != nil {
+		return p, err
 	}
-	if o.Handovers, err = measure.Handovers(look.Logs, first, second); err != nil {
-		return o, err
+	if n := len(measure.Outcomes(p.records, p.from, p.to)); n != look.Partitions {
+		return p, fmt.Errorf("records of %d partitions were processed, not of %d", n, look.Partitions)
 	}
-	outcomes := measure.Outcomes(records, from, to)
-	if len(outcomes) != look.Partitions {
-		return o, fmt.Errorf("records of %d partitions were processed, not of %d", len(outcomes), look.Partitions)
-	}
-	o.Summary = measure.Summarize(outcomes)
-	return o, nil
+	return p, nil
 }
 
 func rest(ctx context.Context, quiet time.Duration) error {

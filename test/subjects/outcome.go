@@ -36,10 +36,7 @@ func Table(out io.Writer, all []Subject, outcomes map[string][]Outcome, referenc
 		if base.MedianPause > 0 {
 			ratio = fmt.Sprintf("%.2f", float64(m.MedianPause)/float64(base.MedianPause))
 		}
-		var worst time.Duration
-		for _, o := range outcomes[s.Name] {
-			worst = max(worst, o.MaxPause)
-		}
+		_, worst := spread(outcomes[s.Name], func(o Outcome) time.Duration { return o.MaxPause })
 		fmt.Fprintf(w, "%s\t%d\t%d ms\t%d ms (%d)\t%.1f s\t%d\t%d\t%.1f s\t%s\n", s.Title, m.Rebalances, m.MedianPause.Milliseconds(),
 			m.MaxPause.Milliseconds(), worst.Milliseconds(), m.SumPause.Seconds(), m.Twice, m.Lost, m.Took.Seconds(), ratio)
 	}
@@ -56,21 +53,30 @@ func Table(out io.Writer, all []Subject, outcomes map[string][]Outcome, referenc
 	measure.Timeline(out, names, handovers)
 }
 
-func medianOf(all []Outcome) Outcome {
-	ints := func(of func(Outcome) int) int {
-		var values []int
-		for _, o := range all {
-			values = append(values, of(o))
-		}
-		slices.Sort(values)
-		return values[len(values)/2]
+// middle is the median of a count over some runs, the greater of the middle two.
+func middle[T any](all []T, of func(T) int) int {
+	var values []int
+	for _, one := range all {
+		values = append(values, of(one))
 	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// spread is the median and the greatest of a duration over some runs.
+func spread[T any](all []T, of func(T) time.Duration) (median, greatest time.Duration) {
+	var values []time.Duration
+	for _, one := range all {
+		values = append(values, of(one))
+	}
+	return measure.Median(values), slices.Max(values)
+}
+
+func medianOf(all []Outcome) Outcome {
+	ints := func(of func(Outcome) int) int { return middle(all, of) }
 	times := func(of func(Outcome) time.Duration) time.Duration {
-		var values []time.Duration
-		for _, o := range all {
-			values = append(values, of(o))
-		}
-		return measure.Median(values)
+		median, _ := spread(all, of)
+		return median
 	}
 	return Outcome{
 		Summary: measure.Summary{

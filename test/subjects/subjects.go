@@ -3,9 +3,11 @@
 package subjects
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -69,6 +71,8 @@ type Group struct {
 	// Peer completes the template for a peer, which injects nothing: the identity is
 	// in the variables of Kohort's preset Env. Nil: the consumer reads those.
 	Peer func(*corev1.PodTemplateSpec)
+	// Session is the session timeout; zero: 45 s.
+	Session time.Duration
 	// Change changes the ConsumerGroup, whoever releases it. Nil: nothing.
 	Change func(*v1alpha1.ConsumerGroup)
 }
@@ -143,6 +147,9 @@ func startKohort(ctx context.Context, g Group, how func(*v1alpha1.ConsumerGroup)
 	cg := &v1alpha1.ConsumerGroup{ObjectMeta: g.meta(), Spec: v1alpha1.ConsumerGroupSpec{
 		Kafka:  v1alpha1.KafkaRef{ClusterRef: v1alpha1.ClusterRef{Name: g.Cluster}},
 		Topics: []string{g.Name}, Replicas: &g.Slots, Template: template,
+		Membership: v1alpha1.Membership{SessionTimeout: v1alpha1.SessionTimeout{
+			MinSeconds: ptr.To(int32(g.session() / time.Second)),
+		}},
 		Rollout: v1alpha1.Rollout{Gate: v1alpha1.Gate{SettledSeconds: ptr.To[int32](8)}},
 	}}
 	for _, change := range []func(*v1alpha1.ConsumerGroup){g.Change, how} {
@@ -195,7 +202,7 @@ func (g Group) peerTemplate(version string, static bool) corev1.PodTemplateSpec 
 	app.Env = append(app.Env,
 		corev1.EnvVar{Name: v1alpha1.EnvBootstrapServers, Value: g.Bootstrap},
 		corev1.EnvVar{Name: v1alpha1.EnvGroupID, Value: g.Name},
-		corev1.EnvVar{Name: v1alpha1.EnvSessionTimeoutMS, Value: "45000"},
+		corev1.EnvVar{Name: v1alpha1.EnvSessionTimeoutMS, Value: strconv.FormatInt(g.session().Milliseconds(), 10)},
 		corev1.EnvVar{Name: v1alpha1.EnvHeartbeatInterval, Value: "3000"},
 	)
 	if static {
@@ -209,6 +216,8 @@ func (g Group) peerTemplate(version string, static bool) corev1.PodTemplateSpec 
 	}
 	return t
 }
+
+func (g Group) session() time.Duration { return cmp.Or(g.Session, 45*time.Second) }
 
 func (g Group) labels() map[string]string { return map[string]string{"app": g.Name} }
 
