@@ -89,6 +89,24 @@ func TestSlotThatGetsWorseLater(t *testing.T) {
 	}
 }
 
+// A broker that takes no commits for a while stops every slot: no release is to
+// blame, whether its slots have passed or not.
+func TestOutageIsNoFaultOfTheRelease(t *testing.T) {
+	for passed := range 3 {
+		s := newStage(t, 3)
+		s.apply("r1-good")
+		s.until(2*time.Minute, func() bool { r := s.state().Rollout; return r != nil && len(r.Begun) == passed+1 })
+		s.until(time.Minute, func() bool { return s.runs(int32(passed), "r1-good") })
+		s.w.stands = func(*simPod) bool { return true }
+		s.goOn(40 * time.Second)
+		if want := "no fault of revision r1-good"; !strings.Contains(s.told, want) {
+			t.Errorf("%d slots passed: %q does not say %q", passed, s.told, want)
+		}
+		s.w.stands = nil
+		s.endsOn("r1-good", "")
+	}
+}
+
 // A release that was taken back is applied again before all is back.
 func TestTakenBackAndAppliedAgain(t *testing.T) {
 	s := newStage(t, 3)

@@ -2,7 +2,10 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
+
+	"k8s.io/utils/ptr"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
@@ -112,10 +115,7 @@ func standing(e evidence) verdict {
 	}
 	behind, _ := p.Lag()
 	text := fmt.Sprintf("slot %d commits nothing on %s: lag %d, for %d s", e.slot.ordinal, p.TopicPartition, behind, int(recent.Span().Seconds()))
-	if recent.Span() >= e.judgeFor() {
-		return verdict{fail, text}
-	}
-	return verdict{wait, text}
+	return e.blame(text, true)
 }
 
 // slower: the slot falls behind and did not do so before. It passes when it has
@@ -131,22 +131,56 @@ func slower(e evidence) verdict {
 		}
 		return waits("the lag of slot %d is not known yet", e.slot.ordinal)
 	}
-	before, keeps := int64(0), int64(100)
-	if e.baseline.Lag != nil {
-		before = *e.baseline.Lag
-	}
-	if e.baseline.KeepsUpPercent != nil {
-		keeps = int64(*e.baseline.KeepsUpPercent)
-	}
-	if flow.Lag <= flow.Produced/2 || flow.Consumed*100*100 >= flow.Produced*keeps*keepsUpMargin {
+	if keepsUp(flow, e.baseline) {
 		return verdict{result: pass}
 	}
+	before := ptr.Deref(e.baseline.Lag, 0)
 	text := fmt.Sprintf("slot %d falls behind: lag %d (before: %d), consumed %d of %d records in %d s",
 		e.slot.ordinal, flow.Lag, before, flow.Consumed, flow.Produced, int(recent.Span().Seconds()))
-	if recent.Span() >= e.judgeFor() && flow.Lag > before+flow.Produced/2 {
+	return e.blame(text, flow.Lag > before+flow.Produced/2)
+}
+
+// keepsUp: a slot has nearly caught up, or consumes as much of what is produced as
+// before.
+func keepsUp(flow lag.Flow, before v1alpha1.BaselineSlot) bool {
+	keeps := int64(ptr.Deref(before.KeepsUpPercent, 100))
+	return flow.Lag <= flow.Produced/2 || flow.Consumed*100*100 >= flow.Produced*keeps*keepsUpMargin
+}
+
+// blame fails the slot for what it suffers, if that was so for long enough and no
+// outage explains it.
+func (e evidence) blame(text string, worse bool) verdict {
+	switch {
+	case !worse || e.recent().Span() < e.judgeFor():
+		return verdict{wait, text}
+	case e.outage():
+		return waits("%s; so it is with every other slot, and no fault of revision %s", text, e.state.Rollout.To)
+	default:
 		return verdict{fail, text}
 	}
-	return verdict{wait, text}
+}
+
+// outage: in the same time no other slot of which that can be said kept up either. A
+// slot that has not passed is compared with those that are not on trial beside it.
+func (e evidence) outage() bool {
+	r, found := e.state.Rollout, false
+	passed := slices.Contains(r.Passed, e.slot.ordinal)
+	for _, s := range e.v.inSize(e.state) {
+		onTrial := slices.Contains(r.Begun, s.ordinal) && !slices.Contains(r.Passed, s.ordinal)
+		before := baselineSlot(r.Baseline, s.ordinal)
+		if s.ordinal == e.slot.ordinal || onTrial && !passed || before.Broken || !s.holder.consuming() || !e.v.joined(s, e.v.reading) {
+			continue
+		}
+		flow, known := e.recent().Flow(e.v.reading.Committed(lag.Owned(s.members(e.v.reading))))
+		if !known || flow.Produced == 0 {
+			continue
+		}
+		if keepsUp(flow, before) {
+			return false
+		}
+		found = true
+	}
+	return found
 }
 
 // settled: the group is, and was for long enough.

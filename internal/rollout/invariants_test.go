@@ -17,8 +17,8 @@ import (
 // without the code that it checks.
 type checker struct {
 	w *world
-	// onBad are the slots that were ever activated under a bad revision and owned a
-	// partition: what an idle one would do with it nobody can know.
+	// onBad are the slots that were ever activated under a bad revision and own, or
+	// last owned, a partition: what an idle one would do with it nobody can know.
 	onBad map[string]map[int32]bool
 }
 
@@ -35,11 +35,8 @@ func (c *checker) truth() string {
 				byID[consumer.id] = append(byID[consumer.id], p.Name)
 			}
 		}
-		if p.released && kindOf(p.Revision) != good && c.w.owns(p.Ordinal) {
-			if c.onBad[p.Revision] == nil {
-				c.onBad[p.Revision] = map[int32]bool{}
-			}
-			c.onBad[p.Revision][p.Ordinal] = true
+		if p.released && kindOf(p.Revision) != good {
+			c.touch(p)
 		}
 	}
 	for id, pods := range byID {
@@ -51,6 +48,19 @@ func (c *checker) truth() string {
 		return fmt.Sprintf("invariant 4: bad revision %s reached the slots %v", r.To, c.onBad[r.To])
 	}
 	return ""
+}
+
+// touch notes whether a slot under a bad revision has partitions.
+func (c *checker) touch(p *simPod) {
+	if c.onBad[p.Revision] == nil {
+		c.onBad[p.Revision] = map[int32]bool{}
+	}
+	switch {
+	case c.w.owns(p.Ordinal):
+		c.onBad[p.Revision][p.Ordinal] = true
+	case c.w.memberOf(p) && !c.w.preparing:
+		delete(c.onBad[p.Revision], p.Ordinal)
+	}
 }
 
 // decision checks a decision against what it was made from.

@@ -105,12 +105,17 @@ func simulate(seed int64, telling bool) *simulation {
 	return s
 }
 
-// tryAgain is what a user does whose fix was rolled back to something bad: what
-// nobody had read when the rollout began is known by now.
+// tryAgain is what a user does whose fix was rolled back to something bad, or for
+// an outage: what nobody had read when the rollout began is known by now.
 func (s *simulation) tryAgain() {
 	state := s.w.object.state
 	r := state.Rollout
-	if r == nil || r.To != s.w.object.spec.Revision || kindOf(state.Stable) == good {
+	if r == nil || r.To != s.w.object.spec.Revision {
+		return
+	}
+	// With no other slot to compare with, an outage is put down to the release.
+	blamed := kindOf(r.To) == good && r.StartedAt.Time.Before(s.w.noCommits)
+	if kindOf(state.Stable) == good && !blamed {
 		return
 	}
 	// Going back to something bad may never end: its slots are never available.
@@ -217,7 +222,11 @@ func summary(state v1alpha1.GroupState) string {
 func (s *simulation) interfere() {
 	w := s.w
 	spec := &w.object.spec
-	switch w.rng.Intn(120) {
+	drawn := w.rng.Intn(120)
+	if drawn <= 2 && w.now.Before(w.noCommits.Add(2*judgeFor)) {
+		return
+	}
+	switch drawn {
 	case 0, 1:
 		s.revisions++
 		k := good
@@ -247,6 +256,12 @@ func (s *simulation) interfere() {
 	case 9:
 		w.unreadUntil = w.now.Add(w.between(time.Second, 40*time.Second))
 		w.logf("nothing is read until %.1fs", w.unreadUntil.Sub(simEpoch).Seconds())
+	case 10:
+		// What begins in an outage is judged by what the group is like then.
+		if r := w.object.state.Rollout; r != nil && r.Stage == v1alpha1.RolloutProgressing && r.To == spec.Revision {
+			w.noCommits = w.now.Add(w.between(time.Second, 40*time.Second))
+			w.logf("no commit is taken until %.1fs", w.noCommits.Sub(simEpoch).Seconds())
+		}
 	case 7:
 		s.operators = append(s.operators[:0:0], s.operators[0], newOperator(w))
 		w.logf("a second operator believes that it leads")
@@ -296,7 +311,7 @@ func (s *simulation) calm() {
 		s.revisions++
 		w.object.spec.Revision = fmt.Sprintf("r%d-good", s.revisions)
 	}
-	w.brokerAway, w.unreadUntil = w.now, w.now
+	w.brokerAway, w.unreadUntil, w.noCommits = w.now, w.now, w.now
 	s.operators = s.operators[:1]
 	w.saveObject()
 }

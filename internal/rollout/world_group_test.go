@@ -115,7 +115,7 @@ func (w *world) moveOffsets() {
 	for i := range w.offsets {
 		w.offsets[i].end += produced
 	}
-	if w.preparing || !w.now.After(w.brokerAway) {
+	if w.preparing || !w.now.After(w.brokerAway) || !w.now.After(w.noCommits) {
 		return
 	}
 	for _, p := range w.live() {

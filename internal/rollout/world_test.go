@@ -84,6 +84,7 @@ type world struct {
 	offsets     [simPartitions]simOffsets
 	brokerAway  time.Time // until
 	unreadUntil time.Time // no reading is taken until then, not even a failed one
+	noCommits   time.Time // until: the broker takes none
 	removals    []removal
 	rebalances  int
 
