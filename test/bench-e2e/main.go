@@ -129,7 +129,7 @@ func stage[T any](ctx context.Context, w *world.World, q question, s subjects.Su
 		return result, fmt.Errorf("make a namespace: %w", err)
 	}
 	defer func() { err = errors.Join(err, w.Client.Delete(context.WithoutCancel(ctx), namespace)) }()
-	logs, err := podlogs.Keep(w.Clientset, namespace.Name, filepath.Join(w.Out, namespace.Name))
+	logs, err := podlogs.Keep(w.Clientset, podlogs.Options{Namespace: namespace.Name, Dir: filepath.Join(w.Out, namespace.Name)})
 	if err != nil {
 		return result, err
 	}

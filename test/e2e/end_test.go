@@ -155,38 +155,3 @@ func read(pattern string) string {
 	}
 	return all.String()
 }
-
-// bundle writes down what a person needs to see why the case failed, beside the
-// logs of its pods.
-func (g *group) bundle(ctx SpecContext) {
-	dir := filepath.Join(stage.Out, g.namespace)
-	for file, args := range map[string][]string{
-		"objects.yaml": {"-n", g.namespace, "get", "consumergroups,kafkaclusters,pods,controllerrevisions", "-o", "yaml"},
-		"objects.txt":  {"-n", g.namespace, "get", "consumergroups,kafkaclusters,pods", "-o", "wide"},
-		"events.txt":   {"-n", g.namespace, "get", "events", "--sort-by=.metadata.creationTimestamp"},
-		"nodes.txt":    {"describe", "nodes"},
-	} {
-		text, err := stage.Kubectl(ctx, args...)
-		if err != nil {
-			text += err.Error()
-		}
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
-			GinkgoWriter.Println("failed to write", file, err)
-		}
-	}
-	g.brokersWords(dir)
-	AddReportEntry("what the case left", dir)
-}
-
-// brokersWords are the lines of the brokers' logs about the group.
-func (g *group) brokersWords(dir string) {
-	var lines []string
-	for _, line := range strings.Split(read(filepath.Join(stage.Out, "kafka", "*_kafka.log")), "\n") {
-		if strings.Contains(line, g.namespace) {
-			lines = append(lines, line)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(dir, "brokers.log"), []byte(strings.Join(lines, "\n")), 0o644); err != nil {
-		GinkgoWriter.Println("failed to write the brokers' words:", err)
-	}
-}

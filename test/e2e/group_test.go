@@ -55,7 +55,7 @@ func create(ctx SpecContext, replicas int32, how ...func(*v1alpha1.ConsumerGroup
 	Expect(stage.Client.Create(ctx, namespace)).To(Succeed())
 	g := &group{namespace: namespace.Name, began: time.Now()}
 	var err error
-	g.logs, err = podlogs.Keep(stage.Clientset, g.namespace, filepath.Join(stage.Out, g.namespace))
+	g.logs, err = podlogs.Keep(stage.Clientset, podlogs.Options{Namespace: g.namespace, Dir: filepath.Join(stage.Out, g.namespace)})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(g.end)
 

@@ -6,7 +6,7 @@
 // same at its end: no record is lost, none is consumed by two pods at once,
 // nothing is left behind, no operator restarted by itself, and its log has no
 // error that the case does not explain. What a failed case leaves in dist/e2e:
-// objects, events, logs and the brokers' words about the group.
+// objects, events, logs, and a timeline of what everybody said about the group.
 package e2e
 
 import (

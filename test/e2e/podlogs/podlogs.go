@@ -24,11 +24,20 @@ import (
 // off is asked for again.
 const pollInterval = 500 * time.Millisecond
 
+// Options say what is kept where.
+type Options struct {
+	Namespace string
+	// Dir takes the logs as POD_CONTAINER.log; what a container that was restarted had
+	// said before is in the same file.
+	Dir string
+	// Timestamps begins each line with the time at which the kubelet got it.
+	Timestamps bool
+}
+
 // Keeper follows the logs of all containers of a namespace.
 type Keeper struct {
+	Options
 	clientset kubernetes.Interface
-	namespace string
-	dir       string
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -45,14 +54,13 @@ type state struct {
 	gone     bool // with its pod
 }
 
-// Keep follows until Stop. The logs come into dir as POD_CONTAINER.log; what a
-// container that was restarted had said before is in the same file.
-func Keep(clientset kubernetes.Interface, namespace, dir string) (*Keeper, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+// Keep follows until Stop.
+func Keep(clientset kubernetes.Interface, options Options) (*Keeper, error) {
+	if err := os.MkdirAll(options.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make a folder for logs: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	k := &Keeper{clientset: clientset, namespace: namespace, dir: dir, stop: stop, states: map[string]state{}}
+	k := &Keeper{Options: options, clientset: clientset, stop: stop, states: map[string]state{}}
 	k.running.Go(func() { k.look(ctx) })
 	return k, nil
 }
@@ -60,11 +68,11 @@ func Keep(clientset kubernetes.Interface, namespace, dir string) (*Keeper, error
 // Pattern finds the logs of a container in all pods whose names begin with a
 // prefix (filepath.Glob).
 func (k *Keeper) Pattern(prefix, container string) string {
-	return filepath.Join(k.dir, prefix+"*_"+container+".log")
+	return filepath.Join(k.Dir, prefix+"*_"+container+".log")
 }
 
 func (k *Keeper) path(pod, container string) string {
-	return filepath.Join(k.dir, pod+"_"+container+".log")
+	return filepath.Join(k.Dir, pod+"_"+container+".log")
 }
 
 // Stop ends following, and says what could not be kept.
@@ -83,7 +91,7 @@ func (k *Keeper) failed(err error) {
 // look sees what becomes of the containers, and begins to follow new ones.
 func (k *Keeper) look(ctx context.Context) {
 	for ; ctx.Err() == nil; pause(ctx) {
-		pods, err := k.clientset.CoreV1().Pods(k.namespace).List(ctx, metav1.ListOptions{})
+		pods, err := k.clientset.CoreV1().Pods(k.Namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			continue
 		}
@@ -184,7 +192,7 @@ func (l *log) keep(ctx context.Context) (err error) {
 // again; only what fails here is an error.
 func (l *log) read(ctx context.Context, previous bool) error {
 	stream, err := l.keeper.clientset.CoreV1().Pods(l.pod.Namespace).GetLogs(l.pod.Name,
-		&corev1.PodLogOptions{Container: l.container, Follow: !previous, Previous: previous}).Stream(ctx)
+		&corev1.PodLogOptions{Container: l.container, Follow: !previous, Previous: previous, Timestamps: l.keeper.Timestamps}).Stream(ctx)
 	if err != nil {
 		return nil
 	}

@@ -23,7 +23,7 @@ func (k *Keeper) Salvage(ctx context.Context, node string) error {
 		return err
 	}
 	// NAMESPACE_POD_UID/CONTAINER/RESTART.log
-	files, err := filepath.Glob(filepath.Join(dir, k.namespace+"_*", "*", "*.log"))
+	files, err := filepath.Glob(filepath.Join(dir, k.Namespace+"_*", "*", "*.log"))
 	if err != nil {
 		return fmt.Errorf("find the logs of a node: %w", err)
 	}

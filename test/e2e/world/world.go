@@ -96,10 +96,10 @@ func (w *World) start(ctx context.Context) error {
 	if err := w.install(ctx); err != nil {
 		return fmt.Errorf("install Kohort: %w", err)
 	}
-	if w.operator, err = podlogs.Keep(w.Clientset, OperatorNamespace, filepath.Join(w.Out, OperatorNamespace)); err != nil {
+	if w.operator, err = podlogs.Keep(w.Clientset, podlogs.Options{Namespace: OperatorNamespace, Dir: filepath.Join(w.Out, OperatorNamespace)}); err != nil {
 		return err
 	}
-	w.brokers, err = podlogs.Keep(w.Clientset, kafka.Namespace, filepath.Join(w.Out, kafka.Namespace))
+	w.brokers, err = podlogs.Keep(w.Clientset, podlogs.Options{Namespace: kafka.Namespace, Dir: filepath.Join(w.Out, kafka.Namespace), Timestamps: true})
 	return err
 }
 
