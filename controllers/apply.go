@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -78,6 +79,8 @@ func (r *ConsumerGroupReconciler) do(ctx context.Context, s seen, p plan, a roll
 		return r.activatePod(ctx, s, a)
 	case rollout.DeletePod:
 		return r.deletePod(ctx, s, a)
+	case rollout.ReleasePod:
+		return r.release(ctx, s.objects[a.UID])
 	case rollout.RemoveMembers:
 		return r.removeMembers(ctx, s, a)
 	default:
@@ -212,6 +215,20 @@ func (r *ConsumerGroupReconciler) deletePod(ctx context.Context, s seen, a rollo
 		r.note(s.group, "StoppedFirst", "stopped pod %s of slot %d before its successor is warm: %s", a.Pod, a.Ordinal, a.First)
 	}
 	logf.FromContext(ctx).Info("Deleted pod", "pod", a.Pod, "slot", a.Ordinal, "reason", a.Reason)
+	return nil
+}
+
+// release lets the object of a deleted pod go.
+func (r *ConsumerGroupReconciler) release(ctx context.Context, pod *corev1.Pod) error {
+	before := pod.DeepCopy()
+	controllerutil.RemoveFinalizer(pod, v1alpha1.FinalizerPod)
+	err := r.Client.Patch(ctx, pod, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil // the next pass sees what it is by now
+	}
+	if err != nil {
+		return fmt.Errorf("removing the finalizer from pod %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
 	return nil
 }
 

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -68,14 +70,14 @@ func (r *ConsumerGroupReconciler) pass(ctx context.Context, req ctrl.Request) (c
 	if err := r.Client.Get(ctx, req.NamespacedName, group); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.forget(req.NamespacedName)
-			return ctrl.Result{}, nil
+			return ctrl.Result{}, r.releaseOrphans(ctx, req.NamespacedName)
 		}
 		return ctrl.Result{}, fmt.Errorf("reading ConsumerGroup %s: %w", req, err)
 	}
 	if !controllerutil.ContainsFinalizer(group, v1alpha1.Finalizer) {
 		if !group.DeletionTimestamp.IsZero() {
 			r.forget(req.NamespacedName)
-			return ctrl.Result{}, nil
+			return ctrl.Result{}, r.releaseOrphans(ctx, req.NamespacedName)
 		}
 		return ctrl.Result{}, r.addFinalizer(ctx, group)
 	}
@@ -127,6 +129,24 @@ func (r *ConsumerGroupReconciler) finish(ctx context.Context, group *v1alpha1.Co
 		return fmt.Errorf("removing the finalizer from ConsumerGroup %s/%s: %w", group.Namespace, group.Name, err)
 	}
 	r.forget(client.ObjectKeyFromObject(group))
+	return nil
+}
+
+// releaseOrphans lets the deleted pods of a ConsumerGroup go that is not there any
+// more: nobody asks when they ended.
+func (r *ConsumerGroupReconciler) releaseOrphans(ctx context.Context, group types.NamespacedName) error {
+	var all corev1.PodList
+	err := r.Client.List(ctx, &all, client.InNamespace(group.Namespace), client.MatchingLabels{v1alpha1.LabelGroup: group.Name})
+	if err != nil {
+		return fmt.Errorf("listing the pods that ConsumerGroup %s has left: %w", group, err)
+	}
+	for i := range all.Items {
+		if pod := &all.Items[i]; pod.DeletionTimestamp != nil && controllerutil.ContainsFinalizer(pod, v1alpha1.FinalizerPod) {
+			if err := r.release(ctx, pod.DeepCopy()); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

@@ -46,7 +46,8 @@ func decide(s seen) plan {
 		Desired: desired,
 	})
 	if s.stall.holdsStill() && s.group.DeletionTimestamp.IsZero() {
-		p.State, p.Actions = s.group.Status.State, nil
+		p.State = s.group.Status.State
+		p.Actions = rollout.Releases(s.pods, p.State)
 	}
 	return p
 }

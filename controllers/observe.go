@@ -100,14 +100,13 @@ func clusterKey(group *v1alpha1.ConsumerGroup) types.NamespacedName {
 }
 
 // podsOf are all pods of a group, whoever owns them: from the cache, and from the
-// API server when a holder is not in the cache; and holders that are gone and
-// were seen to have ended.
+// API server when a holder is not in the cache.
 func (r *ConsumerGroupReconciler) podsOf(ctx context.Context, group *v1alpha1.ConsumerGroup, now time.Time) ([]podSeen, error) {
 	found, err := listPods(ctx, r.Client, group)
 	if err != nil {
 		return nil, err
 	}
-	if len(r.missing(group, found)) > 0 {
+	if holderMissing(group, found) {
 		if found, err = listPods(ctx, r.APIReader, group); err != nil {
 			return nil, err
 		}
@@ -120,14 +119,6 @@ func (r *ConsumerGroupReconciler) podsOf(ctx context.Context, group *v1alpha1.Co
 		o := r.Witness.observe(&found[i], now)
 		o.Warm = o.Warm || o.Waiting && r.Endpoint.waits(found[i].UID)
 		all = append(all, podSeen{&found[i], o})
-	}
-	// Asked again: the witness may have learned of an end in the meantime.
-	for _, uid := range holdersNotIn(group, found) {
-		if pod := r.Witness.ended(uid); pod != nil {
-			o := pods.Observe(pod, now)
-			o.Ended, o.Deleting = true, true
-			all = append(all, podSeen{pod, o})
-		}
 	}
 	return slices.DeleteFunc(all, func(p podSeen) bool { return p.Ordinal < 0 }), nil
 }
@@ -146,7 +137,7 @@ func (r *ConsumerGroupReconciler) withRelabelled(ctx context.Context, group *v1a
 		labelled := slices.ContainsFunc(found, func(p corev1.Pod) bool {
 			return p.UID == slot.Holder && p.Labels[v1alpha1.LabelSlot] == label
 		})
-		if slot.Holder == "" || labelled || r.Witness.ended(slot.Holder) != nil {
+		if slot.Holder == "" || labelled {
 			continue
 		}
 		var pod corev1.Pod
@@ -174,21 +165,11 @@ func listPods(ctx context.Context, from client.Reader, group *v1alpha1.ConsumerG
 	return list.Items, nil
 }
 
-// missing are the holders that are neither among the pods nor known to have
-// ended.
-func (r *ConsumerGroupReconciler) missing(group *v1alpha1.ConsumerGroup, found []corev1.Pod) []types.UID {
-	return slices.DeleteFunc(holdersNotIn(group, found), func(uid types.UID) bool { return r.Witness.ended(uid) != nil })
-}
-
-func holdersNotIn(group *v1alpha1.ConsumerGroup, found []corev1.Pod) []types.UID {
-	var uids []types.UID
-	for _, slot := range group.Status.State.Slots {
-		there := slices.ContainsFunc(found, func(p corev1.Pod) bool { return p.UID == slot.Holder })
-		if slot.Holder != "" && !there {
-			uids = append(uids, slot.Holder)
-		}
-	}
-	return uids
+// holderMissing says whether a holder is not among the pods.
+func holderMissing(group *v1alpha1.ConsumerGroup, found []corev1.Pod) bool {
+	return slices.ContainsFunc(group.Status.State.Slots, func(slot v1alpha1.SlotState) bool {
+		return slot.Holder != "" && !slices.ContainsFunc(found, func(p corev1.Pod) bool { return p.UID == slot.Holder })
+	})
 }
 
 // holderBeside is the holder of a pod's slot, if that is another pod; nil if there
@@ -227,6 +208,8 @@ func (s seen) withPod(p podSeen, holder *corev1.Pod) seen {
 		Ready:     p.Ready,
 		Deleting:  p.Deleting,
 		Ended:     p.Ended,
+		Kept:      p.Kept,
+		Forsaken:  p.Forsaken,
 		Restarts:  p.Restarts,
 		Problem:   p.Problem,
 	})

@@ -79,9 +79,6 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		return err
 	}
 	witness := NewWitness()
-	if err := witness.Watch(ctx, mgr.GetCache()); err != nil {
-		return err
-	}
 	clusters := &Clusters{}
 	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		<-ctx.Done()

@@ -36,6 +36,10 @@ const TokenAudience = "kohort.dev"
 // removed from the group.
 const Finalizer = "kohort.dev/members"
 
+// FinalizerPod keeps the object of a deleted pod until Kohort has seen that its
+// consumer has ended, whenever that is.
+const FinalizerPod = "kohort.dev/end"
+
 // Names of the containers that Kohort puts into a pod, in their order. A
 // template must not use a name that begins with ContainerPrefix.
 const (

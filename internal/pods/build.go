@@ -93,6 +93,7 @@ func metadata(in Input, consumer string) metav1.ObjectMeta {
 		Labels:          labels,
 		Annotations:     annotations,
 		OwnerReferences: []metav1.OwnerReference{*owner},
+		Finalizers:      []string{v1alpha1.FinalizerPod},
 	}
 }
 

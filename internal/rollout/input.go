@@ -18,7 +18,7 @@ type Input struct {
 	State v1alpha1.GroupState
 	// Pods of the group. A holder of State that is not among them must have been
 	// looked for at the API server after State was read: what is missing here is
-	// taken for gone. A pod that has ended and is gone may be kept here as Ended.
+	// taken for gone.
 	Pods []Pod
 	// Window of readings of the group.
 	Window lag.Window
@@ -66,6 +66,12 @@ type Pod struct {
 	Ready   bool
 	// Deleting: the pod is being deleted.
 	Deleting bool
+	// Kept: its object stays after the deletion until it is let go, so that no end is
+	// missed.
+	Kept bool
+	// Forsaken: it is being deleted, and nobody will ever say that it has ended: its
+	// node is gone, or was given up by who deleted it by force.
+	Forsaken bool
 	// Ended: its consumer cannot run any more (product.md: ended).
 	Ended bool
 	// Restarts of the consumer's container.
@@ -96,6 +102,8 @@ const (
 	// DeletePod deletes a pod with its own grace period, by name, UID and version:
 	// one that was activated since it was seen is not hit.
 	DeletePod ActionKind = "DeletePod"
+	// ReleasePod lets the object of a deleted pod go, by name and UID.
+	ReleasePod ActionKind = "ReleasePod"
 	// RemoveMembers removes members from the group in one request.
 	RemoveMembers ActionKind = "RemoveMembers"
 )
@@ -107,7 +115,7 @@ type Action struct {
 	Revision string // CreatePod
 	Suffix   string // CreatePod: ends the pod's name
 	AtOnce   bool   // CreatePod: nobody holds the slot, so nothing is to be proven first
-	Pod      string // ActivatePod, DeletePod
+	Pod      string // ActivatePod, DeletePod, ReleasePod
 	UID      types.UID
 	Version  string      // DeletePod
 	First    string      // DeletePod: why the pod goes before its successor is warm; "" if it does not

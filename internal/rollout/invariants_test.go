@@ -65,7 +65,7 @@ func (c *checker) touch(p *simPod) {
 
 // decision checks a decision against what it was made from.
 func (c *checker) decision(in Input, d Decision) string {
-	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, enoughAvailable, onlyPersisted} {
+	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, enoughAvailable, onlyPersisted, endsAreKept} {
 		if broken := check(in, d); broken != "" {
 			return broken
 		}
@@ -212,6 +212,21 @@ func onlyPersisted(in Input, d Decision) string {
 		}
 	}
 	return ""
+}
+
+// endsAreKept is a part of invariant 6: the object of a holder goes when its end is
+// written, or when nobody will ever tell of it.
+func endsAreKept(in Input, d Decision) string {
+	for _, act := range d.Actions {
+		if act.Kind == ReleasePod && act.UID == holderIn(d.State, act.Ordinal) && !forsakenIn(in, act.UID) {
+			return fmt.Sprintf("invariant 6: %s is let go and its end is not written", act.Pod)
+		}
+	}
+	return ""
+}
+
+func forsakenIn(in Input, uid types.UID) bool {
+	return slices.ContainsFunc(in.Pods, func(p Pod) bool { return p.UID == uid && p.Forsaken })
 }
 
 func holderIn(state v1alpha1.GroupState, ordinal int32) types.UID {

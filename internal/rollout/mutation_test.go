@@ -51,6 +51,10 @@ var mutations = []struct {
 		"hold(v, state, p.slot, p.pod)", "",
 		"invariant 6",
 	}, {
+		"the object of a holder goes before its end is written", "permit.go",
+		"p.Forsaken || !holds && !p.active()", "p.Forsaken || holds || !p.active()",
+		"invariant 6",
+	}, {
 		"a member is removed by its instance id alone", "members.go",
 		"refs = append(refs, MemberRef{m.InstanceID, m.MemberID})", "refs = append(refs, MemberRef{m.InstanceID, m.MemberID[:0]})",
 		"invariant 9",
@@ -113,7 +117,7 @@ func runMutated(t *testing.T, path, text string) string {
 	if err := os.WriteFile(overlayFile, overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "test", "-vet=off", "-overlay", overlayFile, "-run", "TestSimulate", ".", "-seeds", "1500")
+	cmd := exec.Command("go", "test", "-vet=off", "-overlay", overlayFile, "-run", "TestSimulate", ".", "-seeds", "5000")
 	cmd.Env = append(os.Environ(), "KOHORT_MUTATED=1")
 	out, err := cmd.CombinedOutput()
 	if err == nil {

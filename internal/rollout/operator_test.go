@@ -18,7 +18,6 @@ type simOperator struct {
 	objects int // index of the version of the object that it sees
 	pods    int // likewise of the pods
 	window  lag.Window
-	ended   map[types.UID]Pod  // pods that it saw end, for after they are gone
 	heard   map[types.UID]bool // pods whose launcher told it of the end
 	nextRun time.Time
 	late    []lag.Reading // taken, not yet seen
@@ -27,7 +26,7 @@ type simOperator struct {
 // newOperator starts from a past of its own choosing.
 func newOperator(w *world) *simOperator {
 	past := func(n int) int { return max(0, n-1-w.rng.Intn(15)) }
-	return &simOperator{w: w, ended: map[types.UID]Pod{}, heard: map[types.UID]bool{}, objects: past(len(w.objects)), pods: past(len(w.podLog))}
+	return &simOperator{w: w, heard: map[types.UID]bool{}, objects: past(len(w.objects)), pods: past(len(w.podLog))}
 }
 
 // look moves the views on.
@@ -38,7 +37,7 @@ func (o *simOperator) look() {
 	if w.rng.Intn(2) == 0 { // mostly up to date
 		o.objects, pods = len(w.objects)-1, len(w.podLog)-1
 	}
-	o.watch(pods)
+	o.pods = pods
 	o.listen()
 	if w.now.Sub(o.lastRead()) >= time.Second && !w.now.Before(w.unreadUntil) {
 		o.late = append(o.late, w.read())
@@ -49,18 +48,6 @@ func (o *simOperator) look() {
 	}
 	for len(o.window) > 0 && w.now.Sub(o.window[0].At) > time.Minute {
 		o.window = o.window[1:]
-	}
-}
-
-// watch moves the view of the pods on to a version. As an informer does, it sees
-// every version on the way.
-func (o *simOperator) watch(until int) {
-	for ; o.pods < until; o.pods++ {
-		for _, p := range o.w.podLog[o.pods+1] {
-			if p.Ended {
-				o.ended[p.UID] = p
-			}
-		}
 	}
 }
 
@@ -75,19 +62,12 @@ func (o *simOperator) listen() {
 	}
 }
 
-// podsSeen is what exists, and what ended and is gone.
+// podsSeen is what exists.
 func (o *simOperator) podsSeen() []Pod {
 	pods := slices.Clone(o.w.podLog[o.pods])
 	for i := range pods {
 		p := &pods[i]
 		p.Ended = p.Ended || p.Deleting && o.heard[p.UID]
-	}
-	for _, uid := range sortedKeys(o.ended) {
-		if !slices.ContainsFunc(pods, func(p Pod) bool { return string(p.UID) == uid }) {
-			p := o.ended[types.UID(uid)]
-			p.Deleting = true
-			pods = append(pods, p)
-		}
 	}
 	return pods
 }
@@ -123,7 +103,7 @@ func (o *simOperator) input() Input {
 		in.Group.NoRoom = "exceeded quota"
 	}
 	if holderMissing(in) {
-		o.watch(len(w.podLog) - 1)
+		o.pods = len(w.podLog) - 1
 		in.Pods = o.podsSeen()
 	}
 	return in
@@ -190,6 +170,11 @@ func (w *world) apply(a Action) {
 	case DeletePod:
 		if p := w.find(a.Pod, a.UID); p != nil && !p.Deleting && p.Version == a.Version {
 			w.stopPod(p)
+			w.savePods()
+		}
+	case ReleasePod:
+		if p := w.find(a.Pod, a.UID); p != nil {
+			p.Kept = false
 			w.savePods()
 		}
 	case RemoveMembers:

@@ -31,7 +31,22 @@ func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
 		}
 	}
 	actions = append(actions, handovers(v, *state, proposals)...)
-	return append(actions, removals(v, state, proposals)...)
+	actions = append(actions, removals(v, state, proposals)...)
+	return append(actions, Releases(v.Pods, *state)...)
+}
+
+// Releases lets the deleted pods go of which nothing more is to be learned: the end
+// of a holder is written with the state, before its object goes.
+func Releases(pods []Pod, state v1alpha1.GroupState) []Action {
+	var actions []Action
+	for i := range pods {
+		p := &pods[i]
+		holds := slices.ContainsFunc(state.Slots, func(s v1alpha1.SlotState) bool { return s.Holder == p.UID })
+		if p.Deleting && p.Kept && (p.Forsaken || !holds && !p.active()) {
+			actions = append(actions, Action{Kind: ReleasePod, Ordinal: p.Ordinal, Pod: p.Name, UID: p.UID})
+		}
+	}
+	return actions
 }
 
 // tend makes and deletes the pods around a slot's holder.

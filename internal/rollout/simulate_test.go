@@ -164,7 +164,9 @@ func (s *simulation) fault(broken string) {
 func (s *simulation) note(in Input, d Decision) {
 	if s.w.telling {
 		for _, a := range d.Actions {
-			s.w.logf("%s", describe(a))
+			if a.Kind != ReleasePod { // each end would be told twice
+				s.w.logf("%s", describe(a))
+			}
 		}
 	}
 	if s.w.telling && !sameState(in.State, d.State) {
@@ -276,7 +278,7 @@ func (s *simulation) interfere() {
 func (s *simulation) harmPod() {
 	w := s.w
 	n := w.rng.Intn(400)
-	if n > 3 || len(w.pods) == 0 {
+	if n > 4 || len(w.pods) == 0 {
 		return
 	}
 	p := w.pods[w.rng.Intn(len(w.pods))]
@@ -290,6 +292,9 @@ func (s *simulation) harmPod() {
 	case 1:
 		w.logf("%s is lost", p.Name)
 		w.losePod(p)
+	case 2:
+		w.logf("somebody deletes %s by force", p.Name)
+		w.forcePod(p)
 	default:
 		if !p.proc {
 			return

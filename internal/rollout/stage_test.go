@@ -43,7 +43,7 @@ func (s *stage) pass() {
 	s.w.step()
 	s.o.look()
 	s.o.objects = len(s.w.objects) - 1
-	s.o.watch(len(s.w.podLog) - 1)
+	s.o.pods = len(s.w.podLog) - 1
 	in, d, _ := s.o.run(-1)
 	s.note(in, d)
 	if broken := s.checker.decision(in, d) + s.checker.truth(); broken != "" {

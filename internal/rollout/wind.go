@@ -17,22 +17,7 @@ const removeFor = 60 * time.Second
 func wind(v seen, state v1alpha1.GroupState) Decision {
 	d := Decision{State: state, After: pollEvery}
 	d.Report = Report{Phase: v1alpha1.PhaseDeleting, Hurry: true}
-	var left []string
-	for _, s := range v.slots {
-		for _, p := range append(s.others, s.holder) {
-			if p == nil || p.Ended && p.Deleting {
-				continue
-			}
-			if !p.Ended {
-				left = append(left, p.Name)
-			}
-			if !p.Deleting {
-				d.Actions = append(d.Actions, deletion(p, "the ConsumerGroup is being deleted"))
-			}
-		}
-	}
-	if len(left) > 0 {
-		d.Report.Message = fmt.Sprintf("%d pods have yet to end, %s among them", len(left), left[0])
+	if d.Actions, d.Report.Message = clearAway(v, state); d.Report.Message != "" {
 		return d
 	}
 	members, known := remaining(v)
@@ -57,6 +42,27 @@ func wind(v seen, state v1alpha1.GroupState) Decision {
 		d.Report.Message = "waiting for a reading of the group to remove its members: " + v.unknown
 	}
 	return d
+}
+
+// clearAway deletes all pods and lets them go, and says what has yet to end or to go.
+func clearAway(v seen, state v1alpha1.GroupState) (actions []Action, waits string) {
+	actions = Releases(v.Pods, state)
+	var left []string
+	for i := range v.Pods {
+		p := &v.Pods[i]
+		if !p.Ended {
+			left = append(left, p.Name)
+		} else if p.Deleting && p.Kept {
+			waits = "the pods have ended, and have yet to go"
+		}
+		if !p.Deleting {
+			actions = append(actions, deletion(p, "the ConsumerGroup is being deleted"))
+		}
+	}
+	if len(left) > 0 {
+		waits = fmt.Sprintf("%d pods have yet to end, %s among them", len(left), left[0])
+	}
+	return actions, waits
 }
 
 // remaining are the members that are the group's own, and whether that is known.

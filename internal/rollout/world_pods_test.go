@@ -37,7 +37,8 @@ type simPod struct {
 	warmAt, startAt time.Time // zero: never, or not planned
 	endAt           time.Time // the process stops
 	seenEndAt       time.Time // the status says so
-	goneAt          time.Time // the object goes
+	goneAt          time.Time // the object goes, if it is not kept
+	forsakenAt      time.Time // nobody will say any more that it has ended
 	proc            bool      // the consumer's process runs
 	released        bool      // it may start, with or without the annotation
 	told            bool      // the launcher said that the process has ended
@@ -106,9 +107,13 @@ func (w *world) movePod(p *simPod) {
 	if p.vanished {
 		return
 	}
-	if p.Ended && due(p.goneAt, w.now) {
-		p.vanished = true
-	} else if due(p.seenEndAt, w.now) && !p.proc {
+	switch {
+	case due(p.forsakenAt, w.now) && !p.Ended:
+		p.Forsaken = true
+		p.vanished = !p.Kept
+	case p.Ended && due(p.goneAt, w.now):
+		p.vanished = !p.Kept
+	case due(p.seenEndAt, w.now) && !p.proc:
 		p.Ended, p.Running, p.Ready = true, false, false
 	}
 }
@@ -179,7 +184,23 @@ func (w *world) stopPod(p *simPod) {
 	p.goneAt = p.seenEndAt.Add(w.between(200*time.Millisecond, 2*time.Second))
 }
 
-// losePod takes a pod's object away. Its process may live on for a while.
+// forcePod is a deletion by force: the kubelet ends the process at once, or is not
+// there, and the process lives on for a while.
+func (w *world) forcePod(p *simPod) {
+	if w.rng.Intn(2) == 0 {
+		w.stopPod(p)
+		return
+	}
+	p.Deleting, p.Warm = true, false
+	if p.proc {
+		p.endAt = w.now.Add(w.between(0, 25*time.Second))
+	}
+	p.forsakenAt = w.now.Add(10 * time.Second)
+	p.startAt, p.restartAt = time.Time{}, time.Time{}
+}
+
+// losePod takes a pod's object away: somebody does not let it be kept. Its process
+// may live on for a while.
 func (w *world) losePod(p *simPod) {
 	p.vanished, p.Deleting = true, true
 	if p.proc {
@@ -200,7 +221,7 @@ func (w *world) createPod(ordinal int32, revision, suffix string) {
 		return
 	}
 	w.uids++
-	p := &simPod{Pod: Pod{Name: name, UID: types.UID(fmt.Sprintf("uid-%d", w.uids)), Ordinal: ordinal, Revision: revision, Created: w.now}}
+	p := &simPod{Pod: Pod{Name: name, UID: types.UID(fmt.Sprintf("uid-%d", w.uids)), Ordinal: ordinal, Revision: revision, Created: w.now, Kept: true}}
 	for _, id := range idsOf(w.names, ordinal) {
 		p.consumers = append(p.consumers, simConsumer{id: id})
 	}

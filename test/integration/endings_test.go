@@ -96,7 +96,66 @@ func TestDeletionWithoutKafkaCluster(t *testing.T) {
 	w.until("the object is gone", func() bool { return w.gone(group) })
 }
 
-// An object that vanishes without a recorded end says nothing about the process:
+// An end that nobody watches is found later: the pod's object stays until then.
+func TestOperatorIsAwayWhileAPodEnds(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	w.group(2)
+	w.comesUp("orders")
+	pod := w.pods()[0]
+	w.must(w.client.Delete(t.Context(), &pod))
+	for range 10 {
+		w.node.step()
+	}
+	w.startOperator(w.client)
+	w.until("another pod holds the slot", func() bool {
+		uid := w.consuming()[pod.Annotations[v1alpha1.AnnotationInstanceID]]
+		return uid != "" && uid != string(pod.UID)
+	})
+	w.comesUp("orders")
+	if notes := w.operator.told.notes(); w.operator.told.count("PodLost") > 0 {
+		t.Errorf("the pod is taken for lost: %q", notes)
+	}
+}
+
+// A pod that is deleted by force is not lost as long as its kubelet is there to say
+// that it has ended.
+func TestDeletedByForce(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	w.group(2)
+	w.comesUp("orders")
+	pod := w.pods()[0]
+	w.must(w.client.Delete(t.Context(), &pod, client.GracePeriodSeconds(0)))
+	w.until("another pod holds the slot", func() bool {
+		uid := w.consuming()[pod.Annotations[v1alpha1.AnnotationInstanceID]]
+		return uid != "" && uid != string(pod.UID)
+	})
+	w.comesUp("orders")
+	if notes := w.operator.told.notes(); w.operator.told.count("PodLost") > 0 {
+		t.Errorf("the pod is taken for lost: %q", notes)
+	}
+}
+
+// The pods of a group whose object is gone are let go, whoever deletes them.
+func TestOrphansAreLetGo(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	group := w.group(1)
+	w.comesUp("orders")
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Finalizers = nil })
+	w.must(w.client.Delete(t.Context(), group))
+	for _, pod := range w.pods() { // as the garbage collector does
+		w.must(w.client.Delete(t.Context(), &pod))
+	}
+	w.until("the pods are gone", func() bool {
+		_, err := w.operator.groups.Reconcile(t.Context(), requestFor(group)) // a pod's event
+		w.must(err)
+		return len(w.pods()) == 0
+	})
+}
+
+// An object that is let go without a recorded end says nothing about the process:
 // its id is removed from the group, and used again when it stays away.
 func TestLostPod(t *testing.T) {
 	w := newWorld(t)
@@ -111,6 +170,7 @@ func TestLostPod(t *testing.T) {
 	id := lost.Annotations[v1alpha1.AnnotationInstanceID]
 
 	w.node.kill(lost.UID)
+	w.node.deaf = lost.UID
 	w.must(w.client.Delete(t.Context(), &lost, client.GracePeriodSeconds(0)))
 	w.until("the slot is refilled", func() bool {
 		uid := w.consuming()[id]

@@ -131,11 +131,15 @@ func TestOutOfServiceNodeIsNoEnd(t *testing.T) {
 		step()
 	}
 	w.must(w.client.Delete(t.Context(), &cut, client.GracePeriodSeconds(0)))
-	for end := time.Now().Add(unharmed); time.Now().Before(end); time.Sleep(pollEvery) {
+	told := func() bool { return w.operator.told.count("PodLost") > 0 }
+	for end := time.Now().Add(patience); !told() && time.Now().Before(end); time.Sleep(pollEvery) {
 		step()
 	}
-	if w.operator.told.count("PodLost") == 0 {
+	if !told() {
 		t.Error("nobody said that it is lost")
+	}
+	for end := time.Now().Add(unharmed); time.Now().Before(end); time.Sleep(pollEvery) {
+		step()
 	}
 }
 
