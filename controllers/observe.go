@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -120,6 +121,8 @@ func (r *ConsumerGroupReconciler) podsOf(ctx context.Context, group *v1alpha1.Co
 		o.Warm = o.Warm || o.Waiting && r.Endpoint.waits(found[i].UID)
 		all = append(all, podSeen{&found[i], o})
 	}
+	// A cache has no order.
+	slices.SortFunc(all, func(a, b podSeen) int { return strings.Compare(a.object.Name, b.object.Name) })
 	return slices.DeleteFunc(all, func(p podSeen) bool { return p.Ordinal < 0 }), nil
 }
 

@@ -54,11 +54,12 @@ var _ = Describe("A consumer", func() {
 
 	It("whose pod is deleted by force is replaced when its process has gone", func(ctx SpecContext) {
 		g := start(ctx, 3)
-		pod := g.holder(ctx, 1)
+		before, pod := g.rebalances(), g.holder(ctx, 1)
 		g.twice = commitsEvery
 		Expect(stage.Client.Delete(ctx, &pod, ctrlclient.GracePeriodSeconds(0))).To(Succeed())
 		g.heldByAnother(ctx, 1, pod)
 		g.running(ctx, 3)
+		Expect(g.rebalances()-before).To(BeZero(), "rebalances")
 	}, SpecTimeout(6*time.Minute))
 
 	It("whose process is killed is started again, and nobody else notices", func(ctx SpecContext) {
