@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -218,15 +217,17 @@ func (r *ConsumerGroupReconciler) deletePod(ctx context.Context, s seen, a rollo
 	return nil
 }
 
-// release lets the object of a deleted pod go.
+// release lets the object of a deleted pod go, whoever else changes it meanwhile: an
+// end is never taken back.
 func (r *ConsumerGroupReconciler) release(ctx context.Context, pod *corev1.Pod) error {
-	before := pod.DeepCopy()
-	controllerutil.RemoveFinalizer(pod, v1alpha1.FinalizerPod)
-	err := r.Client.Patch(ctx, pod, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return nil // the next pass sees what it is by now
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid":                                 pod.UID,
+		"$deleteFromPrimitiveList/finalizers": []string{v1alpha1.FinalizerPod},
+	}})
+	if err == nil {
+		err = r.Client.Patch(ctx, pod.DeepCopy(), client.RawPatch(types.StrategicMergePatchType, patch))
 	}
-	if err != nil {
+	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("removing the finalizer from pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
 	return nil

@@ -37,19 +37,31 @@ func decide(s seen) plan {
 		p.scaling = scale(s, *size, p.canOwn)
 		desired = p.scaling.Desired
 	}
-	p.Decision = rollout.Decide(rollout.Input{
+	in := rollout.Input{
 		Now:     s.now,
 		Group:   groupOf(s),
 		State:   s.group.Status.State,
 		Pods:    s.pods,
 		Window:  s.window,
 		Desired: desired,
-	})
-	if s.stall.holdsStill() && s.group.DeletionTimestamp.IsZero() {
-		p.State = s.group.Status.State
-		p.Actions = rollout.Releases(s.pods, p.State)
 	}
+	p.Decision = rollout.Decide(in)
+	if s.stall.holdsStill() && s.group.DeletionTimestamp.IsZero() {
+		p.State, p.Actions = rollout.Hold(in)
+	}
+	p.Actions = append(p.Actions, s.strayReleases()...)
 	return p
+}
+
+// strayReleases lets the deleted pods go that have no slot.
+func (s seen) strayReleases() []rollout.Action {
+	var actions []rollout.Action
+	for _, p := range s.strays {
+		if p.Deleting && p.Kept && (p.Ended || p.Forsaken || !p.Activated) {
+			actions = append(actions, rollout.Action{Kind: rollout.ReleasePod, Pod: p.object.Name, UID: p.object.UID})
+		}
+	}
+	return actions
 }
 
 func groupOf(s seen) rollout.Group {

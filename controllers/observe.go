@@ -36,7 +36,9 @@ type seen struct {
 	// uncertain is what could not be found out; the pass goes on without it.
 	uncertain error
 	pods      []rollout.Pod
-	objects   map[types.UID]*corev1.Pod // of pods
+	// strays are pods of the group whose label says no slot.
+	strays  []podSeen
+	objects map[types.UID]*corev1.Pod // of pods and strays
 	// lingering pods do not end although they should have, failing ones do not get
 	// to consume.
 	lingering, failing []string
@@ -119,11 +121,14 @@ func (r *ConsumerGroupReconciler) podsOf(ctx context.Context, group *v1alpha1.Co
 	for i := range found {
 		o := r.Witness.observe(&found[i], now)
 		o.Warm = o.Warm || o.Waiting && r.Endpoint.waits(found[i].UID)
+		// Whoever owns a pod lets it go, whatever its label says.
+		owner := metav1.GetControllerOf(&found[i])
+		o.Kept = o.Kept && (owner == nil || owner.Name == group.Name)
 		all = append(all, podSeen{&found[i], o})
 	}
 	// A cache has no order.
 	slices.SortFunc(all, func(a, b podSeen) int { return strings.Compare(a.object.Name, b.object.Name) })
-	return slices.DeleteFunc(all, func(p podSeen) bool { return p.Ordinal < 0 }), nil
+	return all, nil
 }
 
 // podSeen is a pod with what its object says.
@@ -192,6 +197,11 @@ func holderBeside(group *v1alpha1.ConsumerGroup, found []podSeen, p podSeen) *co
 }
 
 func (s seen) withPod(p podSeen, holder *corev1.Pod) seen {
+	if p.Ordinal < 0 {
+		s.objects[p.object.UID] = p.object
+		s.strays = append(s.strays, p)
+		return s
+	}
 	if p.InstanceID != s.names.Base(p.Ordinal) {
 		// A copy from another namespace or cluster, with that one's id: whatever its
 		// label says, it is of no revision that anybody wants.

@@ -14,32 +14,55 @@ import (
 // witnessFor is how long a word is remembered: longer than a pod takes to end.
 const witnessFor = 10 * time.Minute
 
-// Witness remembers the words of launchers, that their consumers have ended. The
-// kubelet says the same, later; so nothing is lost with it.
+// forsakenAfter is how long a kubelet has to say that a pod has ended which was
+// deleted by force. One that is there does so within two seconds.
+const forsakenAfter = 10 * time.Second
+
+// Witness remembers what is in no object: the words of launchers, that their
+// consumers have ended, and since when a deletion is by force (until 1.33 the time
+// of a deletion stays that of its beginning). With it nothing is lost but time.
 type Witness struct {
-	mu    sync.Mutex
-	heard map[types.UID]time.Time
+	mu            sync.Mutex
+	heard, forced map[types.UID]time.Time
 }
 
 // NewWitness makes a witness that has heard nothing.
-func NewWitness() *Witness { return &Witness{heard: map[types.UID]time.Time{}} }
+func NewWitness() *Witness {
+	return &Witness{heard: map[types.UID]time.Time{}, forced: map[types.UID]time.Time{}}
+}
 
 // Heard is told of the word of a pod's launcher, while the pod was being deleted,
 // that the consumer has ended.
 func (w *Witness) Heard(uid types.UID, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	maps.DeleteFunc(w.heard, func(_ types.UID, at time.Time) bool { return now.Sub(at) > witnessFor })
+	w.forget(now)
 	w.heard[uid] = now
 }
 
-// observe reads a pod, in the light of what its launcher said.
+// forget forgets what is long ago.
+func (w *Witness) forget(now time.Time) {
+	for _, kept := range []map[types.UID]time.Time{w.heard, w.forced} {
+		maps.DeleteFunc(kept, func(_ types.UID, at time.Time) bool { return now.Sub(at) > witnessFor })
+	}
+}
+
+// observe reads a pod, in the light of what is remembered.
 func (w *Witness) observe(pod *corev1.Pod, now time.Time) pods.Observation {
 	o := pods.Observe(pod, now)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if at, heard := w.heard[pod.UID]; heard && pods.WordCounts(pod, at) {
 		o.Ended, o.Forsaken = true, false
+		return o
+	}
+	if o.Forced {
+		since, known := w.forced[pod.UID]
+		if !known {
+			w.forget(now)
+			since, w.forced[pod.UID] = now, now
+		}
+		o.Forsaken = o.Forsaken || now.Sub(since) >= forsakenAfter
 	}
 	return o
 }

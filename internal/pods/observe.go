@@ -35,8 +35,10 @@ type Observation struct {
 	Ended bool
 	// Kept: the object stays after the deletion until Kohort lets it go.
 	Kept bool
-	// Forsaken: the pod is being deleted, has not ended, and nobody will say so any
-	// more: its node is gone, or it was deleted by force and its kubelet is silent.
+	// Forced: it is being deleted by force, and has not ended.
+	Forced bool
+	// Forsaken: it is being deleted, has not ended, and nobody will say so any more:
+	// its node is gone.
 	Forsaken bool
 	// Restarts of the consumer's program, and the reason of its last end.
 	Restarts int32
@@ -48,10 +50,6 @@ type Observation struct {
 // probeWithin is how long after the start of a container the kubelet's first probe
 // has come: the probe's period, and the second that statuses are rounded to.
 const probeWithin = 2 * time.Second
-
-// forsakenAfter is how long a kubelet has to say that a pod has ended which was
-// deleted by force. One that is there does so within two seconds.
-const forsakenAfter = 10 * time.Second
 
 // Observe reads a pod. now says how long a pod has been waiting or ending.
 func Observe(pod *corev1.Pod, now time.Time) Observation {
@@ -71,7 +69,8 @@ func Observe(pod *corev1.Pod, now time.Time) Observation {
 	consumer := consumerStatus(pod)
 	o.Ended = ended(pod, consumer, o.DeletedAt)
 	o.Kept = slices.Contains(pod.Finalizers, v1alpha1.FinalizerPod)
-	o.Forsaken = o.Deleting && !o.Ended && (condemned(pod) || o.Grace == 0 && now.Sub(o.DeletedAt) >= forsakenAfter)
+	o.Forced = o.Deleting && !o.Ended && o.Grace == 0
+	o.Forsaken = o.Deleting && !o.Ended && condemned(pod)
 	launcher, launched := status(pod.Status.InitContainerStatuses, v1alpha1.ContainerGate), Launched(pod)
 	if launched {
 		launcher = consumer

@@ -448,34 +448,3 @@ func TestFailedByOthers(t *testing.T) {
 		t.Error("it counts as ended")
 	}
 }
-
-// A pod that is kept is forsaken when it was deleted by force and its kubelet has
-// been silent for ten seconds.
-func TestForsaken(t *testing.T) {
-	deleted := metav1.NewTime(time.Date(2026, 1, 1, 3, 0, 0, 0, time.UTC))
-	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
-	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(deleted.Add(time.Second))}}
-	for name, c := range map[string]struct {
-		grace int64
-		after time.Duration
-		state corev1.ContainerState
-		want  bool
-	}{
-		"by force, a moment ago":     {0, 9 * time.Second, running, false},
-		"by force, ten seconds ago":  {0, 10 * time.Second, running, true},
-		"by force, and it has ended": {0, time.Minute, ended, false},
-		"in peace, an hour ago":      {30, time.Hour, running, false},
-	} {
-		pod := &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{
-				DeletionTimestamp: ptr.To(metav1.NewTime(deleted.Add(time.Duration(c.grace) * time.Second))), DeletionGracePeriodSeconds: &c.grace,
-				Annotations: map[string]string{v1alpha1.AnnotationConsumer: "app"}, Finalizers: []string{v1alpha1.FinalizerPod},
-			},
-			Spec:   corev1.PodSpec{NodeName: "node", Containers: []corev1.Container{{Name: "app"}}},
-			Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: "app", State: c.state}}},
-		}
-		if o := Observe(pod, deleted.Add(c.after)); o.Forsaken != c.want || !o.Kept {
-			t.Errorf("%s: forsaken %t, kept %t; want %t, true", name, o.Forsaken, o.Kept, c.want)
-		}
-	}
-}

@@ -145,7 +145,7 @@ func checkRestartPolicy(template *corev1.PodTemplateSpec, _ v1alpha1.Consumer) e
 func checkGrace(template *corev1.PodTemplateSpec, _ v1alpha1.Consumer) error {
 	if s := template.Spec.TerminationGracePeriodSeconds; s != nil && *s < 1 {
 		return fmt.Errorf("template.spec.terminationGracePeriodSeconds %d is refused: it must be at least 1, "+
-			"or a pod's object goes before its consumer and nobody sees that end", *s)
+			"or a consumer gets no time to commit and to leave in peace", *s)
 	}
 	return nil
 }

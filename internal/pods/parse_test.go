@@ -36,7 +36,7 @@ func TestParseRefuses(t *testing.T) {
 		"volume":            {`{"spec":{"volumes":[{"name":"kohort-bin"}],"containers":[{"name":"app"}]}}`, "", `template.spec.volumes[0].name "kohort-bin" is refused: names that begin with "kohort-" are Kohort's own`},
 		"no such consumer":  {`{"spec":{"containers":[{"name":"app"},{"name":"proxy"}]}}`, "orders", `consumer.container "orders" is not in the template, which has app, proxy`},
 		"consumer is init":  {`{"spec":{"initContainers":[{"name":"setup"}],"containers":[{"name":"app"}]}}`, "setup", `consumer.container "setup" is an init container of the template: it must be one of spec.containers`},
-		"no grace":          {`{"spec":{"terminationGracePeriodSeconds":0,"containers":[{"name":"app"}]}}`, "", `template.spec.terminationGracePeriodSeconds 0 is refused: it must be at least 1, or a pod's object goes before its consumer and nobody sees that end`},
+		"no grace":          {`{"spec":{"terminationGracePeriodSeconds":0,"containers":[{"name":"app"}]}}`, "", `template.spec.terminationGracePeriodSeconds 0 is refused: it must be at least 1, or a consumer gets no time to commit and to leave in peace`},
 		"another group":     {`{"spec":{"containers":[{"name":"app","env":[{"name":"KAFKA_GROUP_ID","value":"other"}]}]}}`, "", `template.spec.containers[0].env sets KAFKA_GROUP_ID, which is refused: the pods would be in another group than the one that Kohort reads; set spec.groupId`},
 		"fixed instance id": {`{"spec":{"containers":[{"name":"app","env":[{"name":"KAFKA_GROUP_INSTANCE_ID","value":"me"}]}]}}`, "", `template.spec.containers[0].env sets KAFKA_GROUP_INSTANCE_ID, which is refused: all pods would get one id and fence each other out of the group; Kohort gives each pod its own`},
 	} {

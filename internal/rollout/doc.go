@@ -25,8 +25,9 @@
 //	   |                                                       stop (delete)
 //	   |                                                                 |
 //	   +-------------------- ended <-------------------------------------+
+//	   |    (the object stays until this is written, then it is released)
 //	   |
-//	   +-- vanished with no recorded end: lost. The ids are removed from the
+//	   +-- gone, and nobody saw the end: lost. The ids are removed from the
 //	       group and are free when they stayed away for two heartbeats.
 //
 // # Why there is at most one consumer per id

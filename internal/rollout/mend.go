@@ -34,10 +34,7 @@ func mend(v seen, state *v1alpha1.GroupState) {
 				kept.Holder, kept.Pod, kept.LostSince = "", "", nil
 			}
 		case s.holder != nil && s.holder.Ended:
-			kept := slotState(state, s.ordinal)
-			kept.Holder, kept.Pod, kept.LostSince = "", "", nil
-			kept.MemberBefore = memberBefore(v, s)
-			kept.Since = metav1.NewMicroTime(v.Now)
+			noteEnd(v, state, s)
 		case s.holder != nil && s.state.LostSince != nil:
 			slotState(state, s.ordinal).LostSince = nil
 		}
@@ -50,6 +47,27 @@ func mend(v seen, state *v1alpha1.GroupState) {
 	if state.Size == nil {
 		adoptSize(state)
 	}
+}
+
+// noteEnd frees the slot of a holder that has ended.
+func noteEnd(v seen, state *v1alpha1.GroupState, s slot) {
+	kept := slotState(state, s.ordinal)
+	kept.Holder, kept.Pod, kept.LostSince = "", "", nil
+	kept.MemberBefore = memberBefore(v, s)
+	kept.Since = metav1.NewMicroTime(v.Now)
+}
+
+// Hold is all that is done for a group that must stay as it is: ends are noted, so
+// that the pods can go.
+func Hold(in Input) (v1alpha1.GroupState, []Action) {
+	state := *in.State.DeepCopy()
+	v := viewOf(in)
+	for _, s := range v.slots {
+		if s.holder != nil && s.holder.Ended {
+			noteEnd(v, &state, s)
+		}
+	}
+	return state, releases(in.Pods, state)
 }
 
 // stayedAway says whether a lost slot's ids were missing from the group for long

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -135,6 +136,30 @@ func TestDeletedByForce(t *testing.T) {
 	if notes := w.operator.told.notes(); w.operator.told.count("PodLost") > 0 {
 		t.Errorf("the pod is taken for lost: %q", notes)
 	}
+}
+
+// A group that must be held as it is holds nobody's drain up: its pods go when they
+// have ended, those without a slot too.
+func TestPodsOfAHeldGroupGo(t *testing.T) {
+	w := newWorld(t)
+	cluster := w.kafkaCluster()
+	w.group(1)
+	w.comesUp("orders")
+	w.must(w.client.Delete(t.Context(), cluster))
+	w.until("the group is stalled", func() bool { return w.isStalled("orders", v1alpha1.ReasonClusterNotFound) })
+	holder := w.pods()[0]
+	stray := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "stray", Namespace: w.namespace, Finalizers: []string{v1alpha1.FinalizerPod},
+			Labels: map[string]string{v1alpha1.LabelGroup: "orders", v1alpha1.LabelSlot: "none"},
+		},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "registry.invalid/stray"}}},
+	}
+	w.must(w.client.Create(t.Context(), stray))
+	for _, pod := range []*corev1.Pod{&holder, stray} {
+		w.must(w.client.Delete(t.Context(), pod))
+	}
+	w.until("the pods are gone", func() bool { return len(w.pods()) == 0 })
 }
 
 // The pods of a group whose object is gone are let go, whoever deletes them.

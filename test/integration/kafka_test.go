@@ -71,10 +71,11 @@ func TestBrokerGoesAway(t *testing.T) {
 	stable := w.read("orders").Status.StableRevision
 
 	w.broker.Close()
-	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template("registry.invalid/consumer:2") })
 	w.until("it is said that the group cannot be read", func() bool {
 		return w.is("orders", v1alpha1.ConditionSettled, metav1.ConditionUnknown, v1alpha1.ReasonNoReading)
 	})
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template("registry.invalid/consumer:2") })
+	w.until("the release waits", func() bool { return w.read("orders").Status.ObservedGeneration == 2 })
 	w.says("orders", "waits for a reading of the group")
 	if diff := cmp.Diff(before, w.consuming()); diff != "" {
 		t.Errorf("pods that ran were touched (-before +after):\n%s", diff)
