@@ -11,7 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -143,10 +142,7 @@ func (r *ConsumerGroupReconciler) releaseOrphans(ctx context.Context, group type
 	}
 	for i := range all.Items {
 		pod := &all.Items[i]
-		// A pod that was relabelled is let go by the group that owns it.
-		owner := metav1.GetControllerOf(pod)
-		ours := owner == nil || owner.Name == group.Name
-		if pod.DeletionTimestamp != nil && ours && controllerutil.ContainsFinalizer(pod, v1alpha1.FinalizerPod) {
+		if pod.DeletionTimestamp != nil && letsGo(group.Name, pod) && controllerutil.ContainsFinalizer(pod, v1alpha1.FinalizerPod) {
 			if err := r.release(ctx, pod); err != nil {
 				return err
 			}

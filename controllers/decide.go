@@ -49,19 +49,8 @@ func decide(s seen) plan {
 	if s.stall.holdsStill() && s.group.DeletionTimestamp.IsZero() {
 		p.State, p.Actions = rollout.Hold(in)
 	}
-	p.Actions = append(p.Actions, s.strayReleases()...)
+	p.Actions = append(p.Actions, rollout.Releases(s.strays, p.State)...)
 	return p
-}
-
-// strayReleases lets the deleted pods go that have no slot.
-func (s seen) strayReleases() []rollout.Action {
-	var actions []rollout.Action
-	for _, p := range s.strays {
-		if p.Deleting && p.Kept && (p.Ended || p.Forsaken || !p.Activated) {
-			actions = append(actions, rollout.Action{Kind: rollout.ReleasePod, Pod: p.object.Name, UID: p.object.UID})
-		}
-	}
-	return actions
 }
 
 func groupOf(s seen) rollout.Group {

@@ -37,7 +37,7 @@ type seen struct {
 	uncertain error
 	pods      []rollout.Pod
 	// strays are pods of the group whose label says no slot.
-	strays  []podSeen
+	strays  []rollout.Pod
 	objects map[types.UID]*corev1.Pod // of pods and strays
 	// lingering pods do not end although they should have, failing ones do not get
 	// to consume.
@@ -121,14 +121,19 @@ func (r *ConsumerGroupReconciler) podsOf(ctx context.Context, group *v1alpha1.Co
 	for i := range found {
 		o := r.Witness.observe(&found[i], now)
 		o.Warm = o.Warm || o.Waiting && r.Endpoint.waits(found[i].UID)
-		// Whoever owns a pod lets it go, whatever its label says.
-		owner := metav1.GetControllerOf(&found[i])
-		o.Kept = o.Kept && (owner == nil || owner.Name == group.Name)
+		o.Kept = o.Kept && letsGo(group.Name, &found[i])
 		all = append(all, podSeen{&found[i], o})
 	}
 	// A cache has no order.
 	slices.SortFunc(all, func(a, b podSeen) int { return strings.Compare(a.object.Name, b.object.Name) })
 	return all, nil
+}
+
+// letsGo says whether a group lets a deleted pod go: the one that owns it, whatever
+// the pod's label says, or any if nobody does.
+func letsGo(group string, pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOf(pod)
+	return owner == nil || owner.Name == group
 }
 
 // podSeen is a pod with what its object says.
@@ -197,18 +202,13 @@ func holderBeside(group *v1alpha1.ConsumerGroup, found []podSeen, p podSeen) *co
 }
 
 func (s seen) withPod(p podSeen, holder *corev1.Pod) seen {
-	if p.Ordinal < 0 {
-		s.objects[p.object.UID] = p.object
-		s.strays = append(s.strays, p)
-		return s
-	}
 	if p.InstanceID != s.names.Base(p.Ordinal) {
 		// A copy from another namespace or cluster, with that one's id: whatever its
 		// label says, it is of no revision that anybody wants.
 		p.Revision = ""
 	}
 	s.objects[p.object.UID] = p.object
-	s.pods = append(s.pods, rollout.Pod{
+	pod := rollout.Pod{
 		Name:      p.object.Name,
 		UID:       p.object.UID,
 		Version:   p.object.ResourceVersion,
@@ -225,10 +225,15 @@ func (s seen) withPod(p podSeen, holder *corev1.Pod) seen {
 		Forsaken:  p.Forsaken,
 		Restarts:  p.Restarts,
 		Problem:   p.Problem,
-	})
-	if holder != nil {
-		s.pods[len(s.pods)-1].Crowded = pods.Crowded(p.object, holder, s.now)
 	}
+	if p.Ordinal < 0 {
+		s.strays = append(s.strays, pod)
+		return s
+	}
+	if holder != nil {
+		pod.Crowded = pods.Crowded(p.object, holder, s.now)
+	}
+	s.pods = append(s.pods, pod)
 	if p.Problem != "" {
 		text := fmt.Sprintf("pod %s: %s", p.object.Name, p.Problem)
 		if p.Deleting {

@@ -67,7 +67,7 @@ func Hold(in Input) (v1alpha1.GroupState, []Action) {
 			noteEnd(v, &state, s)
 		}
 	}
-	return state, releases(in.Pods, state)
+	return state, Releases(in.Pods, state)
 }
 
 // stayedAway says whether a lost slot's ids were missing from the group for long

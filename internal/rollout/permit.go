@@ -32,12 +32,12 @@ func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
 	}
 	actions = append(actions, handovers(v, *state, proposals)...)
 	actions = append(actions, removals(v, state, proposals)...)
-	return append(actions, releases(v.Pods, *state)...)
+	return append(actions, Releases(v.Pods, *state)...)
 }
 
-// releases lets the deleted pods go of which nothing more is to be learned: the end
+// Releases lets the deleted pods go of which nothing more is to be learned: the end
 // of a holder is written with the state, before its object goes.
-func releases(pods []Pod, state v1alpha1.GroupState) []Action {
+func Releases(pods []Pod, state v1alpha1.GroupState) []Action {
 	var actions []Action
 	for i := range pods {
 		p := &pods[i]

@@ -46,7 +46,7 @@ func wind(v seen, state v1alpha1.GroupState) Decision {
 
 // clearAway deletes all pods and lets them go, and says what has yet to end or to go.
 func clearAway(v seen, state v1alpha1.GroupState) (actions []Action, waits string) {
-	actions = releases(v.Pods, state)
+	actions = Releases(v.Pods, state)
 	var left []string
 	for i := range v.Pods {
 		p := &v.Pods[i]

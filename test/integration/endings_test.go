@@ -97,6 +97,19 @@ func TestDeletionWithoutKafkaCluster(t *testing.T) {
 	w.until("the object is gone", func() bool { return w.gone(group) })
 }
 
+// isReplaced waits until another pod consumes in the slot of one that was not lost.
+func (w *world) isReplaced(pod corev1.Pod) {
+	w.t.Helper()
+	w.until("another pod holds the slot", func() bool {
+		uid := w.consuming()[pod.Annotations[v1alpha1.AnnotationInstanceID]]
+		return uid != "" && uid != string(pod.UID)
+	})
+	w.comesUp("orders")
+	if notes := w.operator.told.notes(); w.operator.told.count("PodLost") > 0 {
+		w.t.Errorf("the pod is taken for lost: %q", notes)
+	}
+}
+
 // An end that nobody watches is found later: the pod's object stays until then.
 func TestOperatorIsAwayWhileAPodEnds(t *testing.T) {
 	w := newWorld(t)
@@ -109,14 +122,7 @@ func TestOperatorIsAwayWhileAPodEnds(t *testing.T) {
 		w.node.step()
 	}
 	w.startOperator(w.client)
-	w.until("another pod holds the slot", func() bool {
-		uid := w.consuming()[pod.Annotations[v1alpha1.AnnotationInstanceID]]
-		return uid != "" && uid != string(pod.UID)
-	})
-	w.comesUp("orders")
-	if notes := w.operator.told.notes(); w.operator.told.count("PodLost") > 0 {
-		t.Errorf("the pod is taken for lost: %q", notes)
-	}
+	w.isReplaced(pod)
 }
 
 // A pod that is deleted by force is not lost as long as its kubelet is there to say
@@ -128,14 +134,7 @@ func TestDeletedByForce(t *testing.T) {
 	w.comesUp("orders")
 	pod := w.pods()[0]
 	w.must(w.client.Delete(t.Context(), &pod, client.GracePeriodSeconds(0)))
-	w.until("another pod holds the slot", func() bool {
-		uid := w.consuming()[pod.Annotations[v1alpha1.AnnotationInstanceID]]
-		return uid != "" && uid != string(pod.UID)
-	})
-	w.comesUp("orders")
-	if notes := w.operator.told.notes(); w.operator.told.count("PodLost") > 0 {
-		t.Errorf("the pod is taken for lost: %q", notes)
-	}
+	w.isReplaced(pod)
 }
 
 // A group that must be held as it is holds nobody's drain up: its pods go when they
