@@ -36,6 +36,7 @@ sum             = $(shell cat tools/$(1)/go.mod tools/$(1)/go.sum | cksum | cut 
 CONTROLLER_GEN := bin/controller-gen-$(call sum,controller-gen)
 GOLANGCI_LINT  := bin/golangci-lint-$(call sum,golangci-lint)
 KIND           := bin/kind-$(call sum,kind)
+CRANE          := bin/crane-$(call sum,crane)
 
 SHELL := /bin/bash -o pipefail
 
@@ -135,8 +136,8 @@ e2e-smoke: $(KIND) e2e-images ## Run those that show that it works at all, with 
 
 .PHONY: bench-e2e
 bench-e2e: SAMPLES := $(ALL_SAMPLES)
-bench-e2e: $(KIND) e2e-images ## Measure what a release costs on a cluster, or a death: Kohort, a Deployment, a StatefulSet. RUNS, SUBJECTS, CONSUMER, EVENT.
-	KIND=$(CURDIR)/$(KIND) KAFKA_IMAGE=$(KAFKA_IMAGE) go run ./test/bench-e2e
+bench-e2e: $(KIND) $(CRANE) e2e-images ## Measure what a release costs on a cluster, or a death: Kohort, a Deployment, a StatefulSet. RUNS, SUBJECTS, CONSUMER, EVENT, IMAGES.
+	KIND=$(CURDIR)/$(KIND) CRANE=$(CURDIR)/$(CRANE) KAFKA_IMAGE=$(KAFKA_IMAGE) go run ./test/bench-e2e
 
 .PHONY: e2e-images
 ifeq ($(E2E_IMAGES),build)
@@ -202,6 +203,10 @@ $(CONTROLLER_GEN):
 $(KIND):
 	@mkdir -p bin && rm -f bin/kind-*
 	CGO_ENABLED=0 go -C tools/kind build -o $(CURDIR)/$@ sigs.k8s.io/kind
+
+$(CRANE):
+	@mkdir -p bin && rm -f bin/crane-*
+	CGO_ENABLED=0 go -C tools/crane build -o $(CURDIR)/$@ github.com/google/go-containerregistry/cmd/crane
 
 $(GOLANGCI_LINT):
 	@mkdir -p bin && rm -f bin/golangci-lint-*

@@ -18,6 +18,9 @@ type program struct {
 
 var programs = map[string]program{
 	"go": {title: "Go (franz-go)"},
+	"slow": {
+		title: "Go (franz-go), 5 s to start", consumer: world.Consumer{StartDelayMillis: 5000},
+	},
 	"spring": {
 		title: "Spring Boot (spring-kafka)", consumer: world.Spring(1), peer: springVariables,
 		change: func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Consumer.Inject = v1alpha1.InjectSpringBoot },

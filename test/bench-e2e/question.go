@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -18,6 +19,7 @@ type question struct {
 	subjects []subjects.Subject
 	program  program
 	death    *death // nil: a release
+	absent   bool   // the images of a release are not on the nodes
 }
 
 func asked() (q question, err error) {
@@ -29,17 +31,24 @@ func asked() (q question, err error) {
 	}
 	var known bool
 	if q.program, known = programs[cmp.Or(os.Getenv("CONSUMER"), "go")]; !known {
-		return q, fmt.Errorf("CONSUMER is %q: it must be go or spring", os.Getenv("CONSUMER"))
+		return q, fmt.Errorf("CONSUMER is %q: it must be one of %s", os.Getenv("CONSUMER"), names(programs))
 	}
 	if event := cmp.Or(os.Getenv("EVENT"), eventRelease); event != eventRelease {
 		if q.death, known = deaths[event]; !known {
-			return q, fmt.Errorf("EVENT is %q: it must be %s or one of %s", event, eventRelease,
-				strings.Join(slices.Sorted(maps.Keys(deaths)), ", "))
+			return q, fmt.Errorf("EVENT is %q: it must be %s or one of %s", event, eventRelease, names(deaths))
 		}
 	}
-	if names := os.Getenv("SUBJECTS"); names != "" {
+	switch where := cmp.Or(os.Getenv("IMAGES"), "present"); {
+	case where == "absent" && (q.death != nil || q.program.consumer.Image != ""):
+		return q, errors.New("IMAGES is absent: that is measured for a release of the consumer in Go only")
+	case where != "absent" && where != "present":
+		return q, fmt.Errorf("IMAGES is %q: it must be present or absent", where)
+	default:
+		q.absent = where == "absent"
+	}
+	if wanted := os.Getenv("SUBJECTS"); wanted != "" {
 		q.subjects = nil
-		for name := range strings.SplitSeq(names, ",") {
+		for name := range strings.SplitSeq(wanted, ",") {
 			i := slices.IndexFunc(all, func(s subjects.Subject) bool { return s.Name == name })
 			if i < 0 {
 				return q, fmt.Errorf("SUBJECTS has %q, which is none", name)
@@ -48,4 +57,9 @@ func asked() (q question, err error) {
 		}
 	}
 	return q, nil
+}
+
+// names of what can be asked for.
+func names[T any](of map[string]T) string {
+	return strings.Join(slices.Sorted(maps.Keys(of)), ", ")
 }

@@ -28,7 +28,7 @@ func (s Subject) Measure(ctx context.Context, g Group, look Look) (o Outcome, er
 	}
 	o.Took, o.Rebalances = r.took, r.rebalances
 	o.Summary = measure.Summarize(measure.Outcomes(r.records, r.from, r.to))
-	o.Handovers, err = measure.Handovers(look.Logs, first, second)
+	o.Handovers, err = measure.Handovers(look.Logs, First, Second)
 	return o, err
 }
 

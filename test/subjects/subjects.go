@@ -24,8 +24,8 @@ import (
 
 // The versions that are released.
 const (
-	first  = "v1"
-	second = "v2"
+	First  = "v1"
+	Second = "v2"
 )
 
 // Subject is something that releases a new version of a group. Each step waits
@@ -140,7 +140,7 @@ func (g Group) noPods(ctx context.Context, labels ctrlclient.MatchingLabels) err
 }
 
 func startKohort(ctx context.Context, g Group, how func(*v1alpha1.ConsumerGroup)) error {
-	template, err := g.raw(first)
+	template, err := g.raw(First)
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func startKohort(ctx context.Context, g Group, how func(*v1alpha1.ConsumerGroup)
 }
 
 func releaseKohort(ctx context.Context, g Group) error {
-	template, err := g.raw(second)
+	template, err := g.raw(Second)
 	if err == nil {
 		err = change(ctx, g, &v1alpha1.ConsumerGroup{}, func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Template = template })
 	}
@@ -227,7 +227,7 @@ func (g Group) selector() *metav1.LabelSelector {
 
 func startDeployment(ctx context.Context, g Group) error {
 	d := &appsv1.Deployment{ObjectMeta: g.meta(), Spec: appsv1.DeploymentSpec{
-		Replicas: ptr.To(g.Slots), Selector: g.selector(), Template: g.peerTemplate(first, false),
+		Replicas: ptr.To(g.Slots), Selector: g.selector(), Template: g.peerTemplate(First, false),
 		Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{
 			MaxSurge: ptr.To(intstr.FromInt32(1)), MaxUnavailable: ptr.To(intstr.FromInt32(0)),
 		}},
@@ -239,7 +239,7 @@ func startDeployment(ctx context.Context, g Group) error {
 }
 
 func releaseDeployment(ctx context.Context, g Group) error {
-	if err := change(ctx, g, &appsv1.Deployment{}, func(d *appsv1.Deployment) { d.Spec.Template = g.peerTemplate(second, false) }); err != nil {
+	if err := change(ctx, g, &appsv1.Deployment{}, func(d *appsv1.Deployment) { d.Spec.Template = g.peerTemplate(Second, false) }); err != nil {
 		return err
 	}
 	return until(ctx, g, &appsv1.Deployment{}, func(d *appsv1.Deployment) bool {
@@ -258,7 +258,7 @@ func stopDeployment(ctx context.Context, g Group) error {
 
 func startStatefulSet(ctx context.Context, g Group) error {
 	s := &appsv1.StatefulSet{ObjectMeta: g.meta(), Spec: appsv1.StatefulSetSpec{
-		Replicas: ptr.To(g.Slots), Selector: g.selector(), Template: g.peerTemplate(first, true),
+		Replicas: ptr.To(g.Slots), Selector: g.selector(), Template: g.peerTemplate(First, true),
 	}}
 	if err := g.Client.Create(ctx, s); err != nil {
 		return fmt.Errorf("create StatefulSet %s: %w", g.Name, err)
@@ -267,7 +267,7 @@ func startStatefulSet(ctx context.Context, g Group) error {
 }
 
 func releaseStatefulSet(ctx context.Context, g Group) error {
-	if err := change(ctx, g, &appsv1.StatefulSet{}, func(s *appsv1.StatefulSet) { s.Spec.Template = g.peerTemplate(second, true) }); err != nil {
+	if err := change(ctx, g, &appsv1.StatefulSet{}, func(s *appsv1.StatefulSet) { s.Spec.Template = g.peerTemplate(Second, true) }); err != nil {
 		return err
 	}
 	return until(ctx, g, &appsv1.StatefulSet{}, func(s *appsv1.StatefulSet) bool {

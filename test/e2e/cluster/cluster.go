@@ -152,6 +152,12 @@ func (c *Cluster) Apply(ctx context.Context, manifests string) error {
 	return err
 }
 
+// Nodes of a kind cluster.
+func (c *Cluster) Nodes(ctx context.Context) ([]string, error) {
+	out, err := Run(ctx, "", kind(), "get", "nodes", "--name", c.Kind)
+	return strings.Fields(out), err
+}
+
 // OnNode runs a program on a node of a kind cluster.
 func (c *Cluster) OnNode(ctx context.Context, node string, args ...string) (string, error) {
 	return Run(ctx, "", "docker", append([]string{"exec", node}, args...)...)
