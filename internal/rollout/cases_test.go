@@ -224,6 +224,16 @@ func TestSlotThatJoinedLateIsNotForgotten(t *testing.T) {
 }
 
 // What a group is said to do, when its pods are not what they seem.
+// A topic that does not exist is said before what follows from it.
+func TestMissingTopicIsSaidFirst(t *testing.T) {
+	s := newStage(t, 1)
+	s.w.distort = func(r *lag.Reading) { r.Members, r.MissingTopics = nil, []string{"nowhere"} }
+	s.goOn(2 * time.Second)
+	if want := "topic nowhere does not exist"; s.last.Report.Settled != want {
+		t.Errorf("%q, want %q", s.last.Report.Settled, want)
+	}
+}
+
 func TestReports(t *testing.T) {
 	s := newStage(t, 3)
 	for ordinal := range int32(3) {

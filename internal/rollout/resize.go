@@ -156,6 +156,9 @@ func unsettled(v seen, state v1alpha1.GroupState, r *lag.Reading) string {
 
 // unsettledBut is the same, some slots left aside.
 func unsettledBut(v seen, state v1alpha1.GroupState, r *lag.Reading, aside func(slot) bool) string {
+	if len(r.MissingTopics) > 0 {
+		return fmt.Sprintf("topic %s does not exist", r.MissingTopics[0])
+	}
 	slots := v.inSize(state)
 	for _, s := range slots {
 		if !s.holder.active() || aside(s) {
@@ -170,9 +173,6 @@ func unsettledBut(v seen, state v1alpha1.GroupState, r *lag.Reading, aside func(
 
 // groupUnsettled is what keeps the group as a whole from being settled.
 func groupUnsettled(r *lag.Reading, owned bool) string {
-	if len(r.MissingTopics) > 0 {
-		return fmt.Sprintf("topic %s does not exist", r.MissingTopics[0])
-	}
 	if r.State != lag.StateStable && (owned || rebalancing(r)) {
 		return "the group is in state " + r.State
 	}
