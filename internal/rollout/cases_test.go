@@ -223,7 +223,6 @@ func TestSlotThatJoinedLateIsNotForgotten(t *testing.T) {
 	}
 }
 
-// What a group is said to do, when its pods are not what they seem.
 // A topic that does not exist is said before what follows from it.
 func TestMissingTopicIsSaidFirst(t *testing.T) {
 	s := newStage(t, 1)
@@ -234,6 +233,7 @@ func TestMissingTopicIsSaidFirst(t *testing.T) {
 	}
 }
 
+// What a group is said to do, when its pods are not what they seem.
 func TestReports(t *testing.T) {
 	s := newStage(t, 3)
 	for ordinal := range int32(3) {
