@@ -55,11 +55,15 @@ type ConsumerGroupReconciler struct {
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconcile makes a pass over a ConsumerGroup. An object that was changed since it
-// was read, by others or by a pass that the cache does not show yet, is no error.
+// was read, by others or by a pass that the cache does not show yet, is no error, and
+// neither is the end of the operator in the middle of it.
 func (r *ConsumerGroupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	result, err := r.pass(ctx, req)
-	if apierrors.IsConflict(err) {
+	switch {
+	case apierrors.IsConflict(err):
 		return ctrl.Result{RequeueAfter: conflictRetry}, nil
+	case ctx.Err() != nil:
+		return ctrl.Result{}, nil
 	}
 	return result, err
 }

@@ -52,7 +52,7 @@ func (r *KafkaClusterReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	}
 	info, err := r.connect(ctx, cluster)
 	if err != nil && ctx.Err() != nil {
-		return ctrl.Result{}, ctx.Err()
+		return ctrl.Result{}, nil // the operator ends, which says nothing about Kafka
 	}
 	if err := r.report(ctx, cluster, info, err); err != nil {
 		if apierrors.IsConflict(err) {

@@ -27,7 +27,7 @@ import (
 )
 
 // flushPatience is how long the last records may take.
-const flushPatience = 5 * time.Second
+const flushPatience = 25 * time.Second
 
 func main() { os.Exit(run()) }
 

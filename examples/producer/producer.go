@@ -40,8 +40,10 @@ func newProducer(ctx context.Context, c config) (*producer, error) {
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		// A record's timestamp is worth more here than a full batch.
 		kgo.ProducerLinger(0),
-		// A topic that was made a moment ago has no leaders yet.
+		// A topic that was made a moment ago has no leaders yet, or brokers that have not
+		// heard of it.
 		kgo.MetadataMinAge(step),
+		kgo.UnknownTopicRetries(-1),
 		kgo.WithLogger(kgo.BasicLogger(os.Stderr, kgo.LogLevelWarn, nil)),
 	)
 	if err != nil {

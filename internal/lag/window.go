@@ -39,6 +39,17 @@ func (w Window) Since(t time.Time) Window {
 	return nil
 }
 
+// Last is the end of the window, as little of it as spans a time; all of it, if that is
+// less.
+func (w Window) Last(span time.Duration) Window {
+	for i := len(w) - 1; i >= 0; i-- {
+		if w[len(w)-1].At.Sub(w[i].At) >= span {
+			return w[i:]
+		}
+	}
+	return w
+}
+
 // Span is the time from the first to the last reading.
 func (w Window) Span() time.Duration {
 	if len(w) == 0 {
@@ -88,6 +99,21 @@ func (w Window) Flow(partitions []TopicPartition) (Flow, bool) {
 		sum.Lag += behindB
 	}
 	return sum, true
+}
+
+// Unread is why the flow over some partitions is not known; "" if it is.
+func (w Window) Unread(partitions []TopicPartition) string {
+	if len(w) < 2 {
+		return "there is one reading only"
+	}
+	for _, tp := range partitions {
+		for _, p := range []Partition{w[0].Partition(tp), w[len(w)-1].Partition(tp)} {
+			if _, known := p.Lag(); !known {
+				return strings.TrimSpace(fmt.Sprintf("partition %s was not read: %s", tp, p.Err))
+			}
+		}
+	}
+	return ""
 }
 
 // Standing is the first of the partitions that had lag at the beginning of the

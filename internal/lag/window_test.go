@@ -161,3 +161,28 @@ func TestUnowned(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestLast(t *testing.T) {
+	w := Window{reading(0), reading(4), reading(9), reading(10)}
+	for span, want := range map[time.Duration]int{0: 1, time.Second: 2, 2 * time.Second: 3, 10 * time.Second: 4, time.Minute: 4} {
+		if got := len(w.Last(span)); got != want {
+			t.Errorf("the last %v are %d readings, want %d", span, got, want)
+		}
+	}
+	if got := (Window)(nil).Last(time.Second); len(got) > 0 {
+		t.Errorf("of nothing it is %v", got)
+	}
+}
+
+func TestUnread(t *testing.T) {
+	denied := Partition{TopicPartition: tp(1), Err: "denied"}
+	for want, w := range map[string]Window{
+		"":                          {reading(0, known(0, 1, 0, 1), known(1, 1, 0, 1)), reading(1, known(0, 1, 0, 1), known(1, 1, 0, 1))},
+		"there is one reading only": {reading(0, known(0, 1, 0, 1))},
+		"partition orders-1 was not read: denied": {reading(0, known(0, 1, 0, 1), known(1, 1, 0, 1)), reading(1, known(0, 1, 0, 1), denied)},
+	} {
+		if got := w.Unread([]TopicPartition{tp(0), tp(1)}); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -107,6 +107,51 @@ func TestOutageIsNoFaultOfTheRelease(t *testing.T) {
 	}
 }
 
+// Also where the others suffer a little less, and where nothing can be said of them.
+func TestOutageThatHitsUnequally(t *testing.T) {
+	for name, others := range map[string]func(*lag.Partition){
+		"a little less": func(p *lag.Partition) { *p.Committed += (p.End - *p.Committed) * 4 / 10 },
+		"not read":      func(p *lag.Partition) { p.Err = "the broker is away" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, 3)
+			s.apply("r1-good")
+			s.until(2*time.Minute, func() bool { return s.runs(0, "r1-good") && s.last.Report.Consuming == 3 })
+			s.w.stands = func(*simPod) bool { return true }
+			s.w.distort = func(r *lag.Reading) {
+				for i := range r.Partitions {
+					if p := &r.Partitions[i]; p.Partition >= 4 { // those of slots 1 and 2
+						others(p)
+					}
+				}
+			}
+			s.goOn(40 * time.Second)
+			if r := s.state().Rollout; r == nil || r.Stage != v1alpha1.RolloutProgressing || len(r.Begun) != 1 {
+				t.Fatalf("it was put down to the release, or went on: %s", s.told)
+			}
+			s.w.stands, s.w.distort = nil, nil
+			s.endsOn("r1-good", "")
+		})
+	}
+}
+
+// Nothing is handed over while nobody can commit what it has processed.
+func TestNothingBeginsInAnOutage(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.stands = func(*simPod) bool { return true }
+	s.goOn(8 * time.Second)
+	s.apply("r1-good")
+	s.goOn(30 * time.Second)
+	if want := "slot 0 is next: no slot has committed anything for"; !strings.Contains(s.told, want) {
+		t.Errorf("%q does not say %q", s.told, want)
+	}
+	if r := s.state().Rollout; r == nil || len(r.Begun) != 0 {
+		t.Errorf("%+v has begun", r)
+	}
+	s.w.stands = nil
+	s.endsOn("r1-good", "")
+}
+
 // A release that was taken back is applied again before all is back.
 func TestTakenBackAndAppliedAgain(t *testing.T) {
 	s := newStage(t, 3)

@@ -16,6 +16,10 @@ const (
 	// before: clients commit every 5 s by default (auto.commit.interval.ms), so
 	// less would take the wait for a commit for a standstill.
 	judgeFor = 15 * time.Second
+	// commitsWithin is how long no slot of a group needs to have committed anything to be
+	// taken for an outage: one client does so every 5 s by default, and they do not all
+	// wait for the same moment.
+	commitsWithin = 6 * time.Second
 	// keepsUpMargin: a slot is slower than before if it consumes less than this
 	// part of what it did, in percent of what was produced.
 	keepsUpMargin = 90
@@ -143,27 +147,43 @@ func slower(e evidence) verdict {
 // keepsUp: a slot has nearly caught up, or consumes as much of what is produced as
 // before.
 func keepsUp(flow lag.Flow, before v1alpha1.BaselineSlot) bool {
+	return flow.Lag <= flow.Produced/2 || asBefore(flow, before)
+}
+
+// thrives: the same, and far from what would be a failure. Slots that suffer alike are
+// not all on one side of that.
+func thrives(flow lag.Flow, before v1alpha1.BaselineSlot) bool {
+	return flow.Lag <= flow.Produced/5 || asBefore(flow, before)
+}
+
+func asBefore(flow lag.Flow, before v1alpha1.BaselineSlot) bool {
 	keeps := int64(ptr.Deref(before.KeepsUpPercent, 100))
-	return flow.Lag <= flow.Produced/2 || flow.Consumed*100*100 >= flow.Produced*keeps*keepsUpMargin
+	return flow.Consumed*100*100 >= flow.Produced*keeps*keepsUpMargin
 }
 
 // blame fails the slot for what it suffers, if that was so for long enough and no
 // outage explains it.
 func (e evidence) blame(text string, worse bool) verdict {
-	switch {
-	case !worse || e.recent().Span() < e.judgeFor():
+	if !worse || e.recent().Span() < e.judgeFor() {
 		return verdict{wait, text}
-	case e.outage():
+	}
+	suffers, unknown := e.others()
+	switch {
+	case suffers:
 		return waits("%s; so it is with every other slot, and no fault of revision %s", text, e.state.Rollout.To)
+	case unknown != "":
+		return waits("%s; how the others fare is not known, so that it is put down to nobody: %s", text, unknown)
 	default:
 		return verdict{fail, text}
 	}
 }
 
-// outage: in the same time no other slot of which that can be said kept up either. A
-// slot that has not passed is compared with those that are not on trial beside it.
-func (e evidence) outage() bool {
-	r, found := e.state.Rollout, false
+// others compares with the other slots in the same time: whether all of which it can be
+// said suffer as well, which is an outage, or, where nobody thrives, why of one it cannot
+// be said. A slot that has not passed is compared with those that are not on trial beside
+// it.
+func (e evidence) others() (suffer bool, unknown string) {
+	r := e.state.Rollout
 	passed := slices.Contains(r.Passed, e.slot.ordinal)
 	for _, s := range e.v.inSize(e.state) {
 		onTrial := slices.Contains(r.Begun, s.ordinal) && !slices.Contains(r.Passed, s.ordinal)
@@ -171,16 +191,19 @@ func (e evidence) outage() bool {
 		if s.ordinal == e.slot.ordinal || onTrial && !passed || before.Broken || !s.holder.consuming() || !e.v.joined(s, e.v.reading) {
 			continue
 		}
-		flow, known := e.recent().Flow(e.v.reading.Committed(lag.Owned(s.members(e.v.reading))))
-		if !known || flow.Produced == 0 {
-			continue
+		owned := e.v.reading.Committed(lag.Owned(s.members(e.v.reading)))
+		flow, known := e.recent().Flow(owned)
+		switch {
+		case !known:
+			unknown = e.recent().Unread(owned)
+		case flow.Produced == 0:
+		case thrives(flow, before):
+			return false, ""
+		default:
+			suffer = true
 		}
-		if keepsUp(flow, before) {
-			return false
-		}
-		found = true
 	}
-	return found
+	return suffer, unknown
 }
 
 // settled: the group is, and was for long enough.
@@ -195,18 +218,7 @@ func settled(e evidence) verdict {
 }
 
 // recent is the end of the joined readings, as long as a judgement needs.
-func (e evidence) recent() lag.Window {
-	if len(e.joined) == 0 {
-		return nil
-	}
-	from := e.joined[len(e.joined)-1].At.Add(-e.judgeFor())
-	for i := len(e.joined) - 1; i >= 0; i-- {
-		if !e.joined[i].At.After(from) {
-			return e.joined[i:]
-		}
-	}
-	return e.joined
-}
+func (e evidence) recent() lag.Window { return e.joined.Last(e.judgeFor()) }
 
 func (e evidence) judgeFor() time.Duration { return max(e.v.Group.SettledFor, judgeFor) }
 
@@ -245,7 +257,35 @@ func unfit(v seen, state v1alpha1.GroupState, s slot) string {
 			return fmt.Sprintf("slot %d does not consume%s", other.ordinal, problemOf(other.holder))
 		}
 	}
-	return unsettledBut(v, state, v.reading, func(s slot) bool { return leftAside(state, s) })
+	if why := unsettledBut(v, state, v.reading, func(s slot) bool { return leftAside(state, s) }); why != "" {
+		return why
+	}
+	return standstill(v, state)
+}
+
+// standstill is said when no commit of any slot moves, although there is lag and they
+// did move before the rollout: a consumer that is stopped now cannot commit what it has
+// processed. "" if there is none.
+func standstill(v seen, state v1alpha1.GroupState) string {
+	recent := v.Window.Tail(func(r *lag.Reading) bool { return r.Err == "" }).Last(commitsWithin)
+	stands := 0
+	for _, s := range v.inSize(state) {
+		before := baselineSlot(state.Rollout.Baseline, s.ordinal)
+		if !s.holder.consuming() || !v.joined(s, v.reading) || before.Broken || ptr.Deref(before.KeepsUpPercent, 100) == 0 {
+			continue
+		}
+		owned := v.reading.Committed(lag.Owned(s.members(v.reading)))
+		if flow, known := recent.Flow(owned); known && flow.Consumed > 0 {
+			return ""
+		}
+		if _, standing := recent.Standing(owned); standing {
+			stands++
+		}
+	}
+	if stands == 0 || recent.Span() < commitsWithin {
+		return ""
+	}
+	return fmt.Sprintf("no slot has committed anything for %d s, although there is lag", int(recent.Span().Seconds()))
 }
 
 // baselineOf is what the group is like before a rollout.

@@ -262,6 +262,9 @@ func (s *simulation) interfere() {
 		// What begins in an outage is judged by what the group is like then.
 		if r := w.object.state.Rollout; r != nil && r.Stage == v1alpha1.RolloutProgressing && r.To == spec.Revision {
 			w.noCommits = w.now.Add(w.between(time.Second, 40*time.Second))
+			for n := range w.unreadable {
+				w.unreadable[n] = w.rng.Intn(8) == 0
+			}
 			w.logf("no commit is taken until %.1fs", w.noCommits.Sub(simEpoch).Seconds())
 		}
 	case 7:

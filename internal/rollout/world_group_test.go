@@ -167,10 +167,11 @@ func (w *world) read() lag.Reading {
 	}
 	for n, o := range w.offsets {
 		committed := o.committed
-		r.Partitions = append(r.Partitions, lag.Partition{
-			TopicPartition: lag.TopicPartition{Topic: simTopic, Partition: int32(n)},
-			Committed:      &committed, End: o.end,
-		})
+		p := lag.Partition{TopicPartition: lag.TopicPartition{Topic: simTopic, Partition: int32(n)}, Committed: &committed, End: o.end}
+		if w.unreadable[n] && !w.now.After(w.noCommits) {
+			p = lag.Partition{TopicPartition: p.TopicPartition, Err: "its leader is away"}
+		}
+		r.Partitions = append(r.Partitions, p)
 	}
 	if w.distort != nil {
 		w.distort(&r)

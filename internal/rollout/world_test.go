@@ -82,9 +82,10 @@ type world struct {
 	preparing   bool
 	prepared    time.Time // when the rebalance began
 	offsets     [simPartitions]simOffsets
-	brokerAway  time.Time // until
-	unreadUntil time.Time // no reading is taken until then, not even a failed one
-	noCommits   time.Time // until: the broker takes none
+	brokerAway  time.Time           // until
+	unreadUntil time.Time           // no reading is taken until then, not even a failed one
+	noCommits   time.Time           // until: the broker takes none
+	unreadable  [simPartitions]bool // in that time
 	removals    []removal
 	rebalances  int
 
