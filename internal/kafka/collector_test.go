@@ -82,8 +82,19 @@ func TestReading(t *testing.T) {
 			},
 		},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(lag.Member{}, "MemberID")); diff != "" {
+	served := cmpopts.IgnoreFields(lag.Reading{}, "Brokers", "Coordinator")
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(lag.Member{}, "MemberID"), cmpopts.IgnoreFields(lag.Partition{}, "Leader"), served); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+	for name, r := range got {
+		if r.Brokers != 3 || r.Coordinator != b.CoordinatorFor(name) {
+			t.Errorf("%s: %d brokers, the coordinator is %d, want 3 and %d", name, r.Brokers, r.Coordinator, b.CoordinatorFor(name))
+		}
+		for _, p := range r.Partitions {
+			if leader := b.LeaderFor(p.Topic, p.Partition); p.Leader != leader {
+				t.Errorf("the leader of %s is %d, want %d", p.TopicPartition, p.Leader, leader)
+			}
+		}
 	}
 	for _, m := range got["billing"].Members {
 		if m.MemberID == "" {

@@ -19,9 +19,10 @@ const notClassic = "is not a classic group"
 
 // description is what a coordinator says about a group, or why it is unknown.
 type description struct {
-	state   string
-	members []lag.Member
-	err     string
+	state       string
+	coordinator int32
+	members     []lag.Member
+	err         string
 }
 
 // describe asks the groups' coordinators for states and members, all groups of
@@ -47,7 +48,9 @@ func (c *Client) describe(ctx context.Context, groups []string) map[string]descr
 			continue
 		}
 		for _, g := range shard.Resp.(*kmsg.DescribeGroupsResponse).Groups {
-			all[g.Group] = readGroup(g)
+			read := readGroup(g)
+			read.coordinator = shard.Meta.NodeID
+			all[g.Group] = read
 		}
 	}
 	return all

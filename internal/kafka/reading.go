@@ -44,7 +44,7 @@ func (c *Collector) read(ctx context.Context, at time.Time, groups map[string][]
 	begins := c.logStarts(ctx, at, all, topics)
 
 	for name, wanted := range groups {
-		reading := lag.Reading{At: at}
+		reading := lag.Reading{At: at, Brokers: info.Brokers}
 		for _, t := range wanted {
 			switch {
 			case topics[t].err != "":
@@ -56,14 +56,16 @@ func (c *Collector) read(ctx context.Context, at time.Time, groups map[string][]
 		if d := described[name]; d.err != "" {
 			reading.Err = d.err
 		} else {
-			reading.State, reading.Members = d.state, d.members
+			reading.State, reading.Coordinator, reading.Members = d.state, d.coordinator, d.members
 		}
 		if reading.Err != "" {
 			readings[name] = lag.Reading{At: at, Err: reading.Err}
 			continue
 		}
 		for _, tp := range partitions[name] {
-			reading.Partitions = append(reading.Partitions, partition(tp, committed[name][tp], begins[tp], ends[tp]))
+			p := partition(tp, committed[name][tp], begins[tp], ends[tp])
+			p.Leader = topics[tp.Topic].leaders[tp.Partition]
+			reading.Partitions = append(reading.Partitions, p)
 		}
 		readings[name] = reading
 	}

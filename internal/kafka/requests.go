@@ -27,9 +27,10 @@ const noCommit = -1
 // topic is what is known about a topic.
 type topic struct {
 	id         [16]byte
-	partitions []int32 // in order
-	missing    bool    // the broker does not know it
-	err        string  // why nothing is known
+	partitions []int32         // in order
+	leaders    map[int32]int32 // by partition
+	missing    bool            // the broker does not know it
+	err        string          // why nothing is known
 }
 
 // offset is a position in a partition's log, or why it is unknown.
@@ -80,9 +81,10 @@ func readTopic(t kmsg.MetadataResponseTopic) topic {
 	default:
 		return topic{err: fmt.Sprintf("partitions of topic %s: %s", *t.Topic, says(t.ErrorCode, "DESCRIBE on the topic"))}
 	}
-	read := topic{id: t.TopicID}
+	read := topic{id: t.TopicID, leaders: make(map[int32]int32, len(t.Partitions))}
 	for _, p := range t.Partitions {
 		read.partitions = append(read.partitions, p.Partition)
+		read.leaders[p.Partition] = p.Leader
 	}
 	slices.Sort(read.partitions)
 	return read

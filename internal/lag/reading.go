@@ -42,6 +42,9 @@ type Reading struct {
 	At time.Time
 	// Err says why there is no reading, in one line. Empty if there is one.
 	Err string
+	// Brokers is how many there are, Coordinator the id of the one that answered for the
+	// group.
+	Brokers, Coordinator int32
 	// State of the group; StateDead for a group that the broker does not know.
 	State string
 	// Members by instance id, then member id. Assignments are known only while
@@ -64,6 +67,8 @@ type Member struct {
 // Partition is what was read about one partition.
 type Partition struct {
 	TopicPartition
+	// Leader is the id of its broker; -1: none.
+	Leader int32
 	// Err says why the numbers are unknown. Empty: they are known.
 	Err string
 	// Committed is the group's committed offset; nil: none was ever committed.

@@ -116,6 +116,46 @@ func (w Window) Unread(partitions []TopicPartition) string {
 	return ""
 }
 
+// Unrest is what is or was the matter, since a time, with the brokers that serve the
+// group; "" if nothing. Clients need some time to find their way after each change, one
+// more than another.
+func (w Window) Unrest(since time.Time) string {
+	var before *Reading
+	var most int32
+	for i := range w {
+		r := &w[i]
+		if r.Err != "" {
+			continue
+		}
+		if before != nil && r.At.After(since) {
+			if changed := changed(before, r); changed != "" {
+				return changed
+			}
+		}
+		before, most = r, max(most, r.Brokers)
+	}
+	if before != nil && before.Brokers < most {
+		return fmt.Sprintf("%d of %d brokers are there", before.Brokers, most)
+	}
+	return ""
+}
+
+// changed is what changed between two readings about the brokers; "" if nothing did.
+func changed(a, b *Reading) string {
+	switch {
+	case a.Brokers != b.Brokers:
+		return fmt.Sprintf("%d brokers became %d", a.Brokers, b.Brokers)
+	case a.Coordinator != b.Coordinator:
+		return fmt.Sprintf("the group's coordinator went from broker %d to broker %d", a.Coordinator, b.Coordinator)
+	}
+	for _, p := range b.Partitions {
+		if before := a.Partition(p.TopicPartition); before.Topic != "" && before.Leader != p.Leader {
+			return fmt.Sprintf("the leader of %s went from broker %d to broker %d", p.TopicPartition, before.Leader, p.Leader)
+		}
+	}
+	return ""
+}
+
 // Standing is the first of the partitions that had lag at the beginning of the
 // window and where no commit came since. One of which the lag is not known does
 // not count.

@@ -186,3 +186,31 @@ func TestUnread(t *testing.T) {
 		}
 	}
 }
+
+func TestUnrest(t *testing.T) {
+	at := func(second int, brokers, coordinator, leader int32) Reading {
+		p := known(0, 1, 0, 1)
+		p.Leader = leader
+		r := reading(second, p)
+		r.Brokers, r.Coordinator = brokers, coordinator
+		return r
+	}
+	calm := at(0, 3, 1, 2)
+	for want, w := range map[string]Window{
+		"":                         {at(-1, 2, 3, 1), calm, at(1, 3, 1, 2)}, // that was before
+		"3 brokers became 2":       {calm, at(1, 2, 1, 2), at(2, 3, 1, 2)},
+		"2 of 3 brokers are there": {at(-2, 3, 1, 2), at(-1, 2, 1, 2), at(1, 2, 1, 2)},
+		"the group's coordinator went from broker 1 to broker 3": {calm, at(1, 3, 3, 2)},
+		"the leader of orders-0 went from broker 2 to broker 1":  {calm, calm, at(1, 3, 1, 1)},
+	} {
+		if got := w.Unrest(epoch); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	// A partition that is new, and a reading that failed, are no unrest.
+	grown := at(1, 3, 1, 2)
+	grown.Partitions = append(grown.Partitions, known(1, 0, 0, 0))
+	if got := (Window{calm, {At: epoch, Err: "away"}, calm, grown}).Unrest(epoch); got != "" {
+		t.Error(got)
+	}
+}

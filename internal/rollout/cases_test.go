@@ -135,6 +135,22 @@ func TestOutageThatHitsUnequally(t *testing.T) {
 	}
 }
 
+// What one slot suffers while the brokers change is not put down to the release.
+func TestUnrestOfTheBrokers(t *testing.T) {
+	s := newStage(t, 3)
+	s.apply("r1-good")
+	s.until(2*time.Minute, func() bool { return s.runs(0, "r1-good") && s.last.Report.Consuming == 3 })
+	s.w.unrest = s.w.now.Add(35 * time.Second)
+	for n := range 4 { // of slot 0
+		s.w.stuck[n] = true
+	}
+	s.goOn(34 * time.Second)
+	if want := "the brokers are at unrest, and no fault is put down to revision r1-good: 2 of 3 brokers are there"; !strings.Contains(s.told, want) {
+		t.Errorf("%q does not say %q", s.told, want)
+	}
+	s.endsOn("r1-good", "")
+}
+
 // Nothing is handed over while nobody can commit what it has processed.
 func TestNothingBeginsInAnOutage(t *testing.T) {
 	s := newStage(t, 3)

@@ -16,6 +16,9 @@ const (
 	// before: clients commit every 5 s by default (auto.commit.interval.ms), so
 	// less would take the wait for a commit for a standstill.
 	judgeFor = 15 * time.Second
+	// unrestBefore is how long before a time in which a slot suffers a change of the brokers
+	// may be the cause.
+	unrestBefore = 10 * time.Second
 	// commitsWithin is how long no slot of a group needs to have committed anything to be
 	// taken for an outage: one client does so every 5 s by default, and they do not all
 	// wait for the same moment.
@@ -168,7 +171,10 @@ func (e evidence) blame(text string, worse bool) verdict {
 		return verdict{wait, text}
 	}
 	suffers, unknown := e.others()
+	unrest := e.v.Window.Unrest(e.recent()[0].At.Add(-unrestBefore))
 	switch {
+	case unrest != "":
+		return waits("%s; the brokers are at unrest, and no fault is put down to revision %s: %s", text, e.state.Rollout.To, unrest)
 	case suffers:
 		return waits("%s; so it is with every other slot, and no fault of revision %s", text, e.state.Rollout.To)
 	case unknown != "":

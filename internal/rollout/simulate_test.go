@@ -225,7 +225,7 @@ func (s *simulation) interfere() {
 	w := s.w
 	spec := &w.object.spec
 	drawn := w.rng.Intn(120)
-	if drawn <= 2 && w.now.Before(w.noCommits.Add(2*judgeFor)) {
+	if drawn <= 2 && (w.now.Before(w.noCommits.Add(2*judgeFor)) || w.now.Before(w.unrest.Add(2*judgeFor))) {
 		return
 	}
 	switch drawn {
@@ -266,6 +266,14 @@ func (s *simulation) interfere() {
 				w.unreadable[n] = w.rng.Intn(8) == 0
 			}
 			w.logf("no commit is taken until %.1fs", w.noCommits.Sub(simEpoch).Seconds())
+		}
+	case 11:
+		if r := w.object.state.Rollout; r != nil && r.Stage == v1alpha1.RolloutProgressing && r.To == spec.Revision {
+			w.unrest = w.now.Add(w.between(time.Second, 20*time.Second))
+			for n := range w.stuck {
+				w.stuck[n] = w.rng.Intn(3) == 0
+			}
+			w.logf("a broker is away until %.1fs", w.unrest.Sub(simEpoch).Seconds())
 		}
 	case 7:
 		s.operators = append(s.operators[:0:0], s.operators[0], newOperator(w))
@@ -319,7 +327,7 @@ func (s *simulation) calm() {
 		s.revisions++
 		w.object.spec.Revision = fmt.Sprintf("r%d-good", s.revisions)
 	}
-	w.brokerAway, w.unreadUntil, w.noCommits = w.now, w.now, w.now
+	w.brokerAway, w.unreadUntil, w.noCommits, w.unrest = w.now, w.now, w.now, w.now
 	s.operators = s.operators[:1]
 	w.saveObject()
 }

@@ -133,6 +133,9 @@ func (w *world) moveOffsets() {
 func (w *world) consume(k kind, partitions []int32, produced int64) {
 	for _, n := range partitions {
 		o := &w.offsets[n]
+		if w.stuck[n] && !w.now.After(w.unrest) {
+			continue
+		}
 		switch k {
 		case good, tooFew:
 			o.committed = min(o.end, o.committed+20*produced)
@@ -148,6 +151,9 @@ func (w *world) read() lag.Reading {
 	if !w.now.After(w.brokerAway) {
 		r.Err = "no broker answers"
 		return r
+	}
+	if r.Brokers = 3; !w.now.After(w.unrest) {
+		r.Brokers = 2
 	}
 	r.State = lag.StateStable
 	if w.preparing {

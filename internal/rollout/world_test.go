@@ -86,6 +86,8 @@ type world struct {
 	unreadUntil time.Time           // no reading is taken until then, not even a failed one
 	noCommits   time.Time           // until: the broker takes none
 	unreadable  [simPartitions]bool // in that time
+	stuck       [simPartitions]bool // nothing of them is committed until unrest
+	unrest      time.Time           // until: one of three brokers is away
 	removals    []removal
 	rebalances  int
 
