@@ -312,3 +312,14 @@ func TestReports(t *testing.T) {
 		t.Errorf("after a rollback: phase %s, and read often: %v", r.Phase, r.Hurry)
 	}
 }
+
+// A release that mends consumers which commit nothing is no matter of an outage.
+func TestStalledGroupIsMended(t *testing.T) {
+	w := newWorld(1, simSpec{Revision: "r0-stalled", Desired: 3, Budget: 1}, membership.Naming{Prefix: simPrefix})
+	s := &stage{simulation: &simulation{w: w, checker: newChecker(w)}, t: t, o: newOperator(w)}
+	if !s.until(time.Minute, func() bool { return s.last.Report.Consuming == 3 }) {
+		t.Fatal("the group does not start")
+	}
+	s.apply("r1-good") // before there is a baseline
+	s.endsOn("r1-good", "")
+}

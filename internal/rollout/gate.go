@@ -270,19 +270,22 @@ func unfit(v seen, state v1alpha1.GroupState, s slot) string {
 }
 
 // standstill is said when no commit of any slot moves, although there is lag and they
-// did move before the rollout: a consumer that is stopped now cannot commit what it has
+// did move before: a consumer that is stopped now cannot commit what it has
 // processed. "" if there is none.
 func standstill(v seen, state v1alpha1.GroupState) string {
 	recent := v.Window.Tail(func(r *lag.Reading) bool { return r.Err == "" }).Last(commitsWithin)
 	stands := 0
 	for _, s := range v.inSize(state) {
-		before := baselineSlot(state.Rollout.Baseline, s.ordinal)
-		if !s.holder.consuming() || !v.joined(s, v.reading) || before.Broken || ptr.Deref(before.KeepsUpPercent, 100) == 0 {
+		if !s.holder.consuming() || !v.joined(s, v.reading) {
 			continue
 		}
 		owned := v.reading.Committed(lag.Owned(s.members(v.reading)))
 		if flow, known := recent.Flow(owned); known && flow.Consumed > 0 {
 			return ""
+		}
+		ever, known := v.Window.Since(s.state.Since.Time).Tail(func(r *lag.Reading) bool { return r.Err == "" && v.joined(s, r) }).Flow(owned)
+		if !known || ever.Consumed == 0 {
+			continue // it never committed anything since it runs
 		}
 		if _, standing := recent.Standing(owned); standing {
 			stands++
