@@ -55,7 +55,8 @@ func parse() settings {
 }
 
 func run(s settings) error {
-	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&s.logging)))
+	ctx := ctrl.SetupSignalHandler()
+	ctrl.SetLogger(untilEnd(ctx, zap.New(zap.UseFlagOptions(&s.logging))))
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("finding the Kubernetes cluster: %w", err)
@@ -87,7 +88,7 @@ func run(s settings) error {
 	if err != nil {
 		return fmt.Errorf("adding the probes: %w", err)
 	}
-	if err := mgr.Start(ctrl.SetupSignalHandler()); err != nil {
+	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("running: %w", err)
 	}
 	return nil
