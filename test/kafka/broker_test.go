@@ -151,7 +151,7 @@ func TestReading(t *testing.T) {
 	})
 	tp := func(p int32) lag.TopicPartition { return lag.TopicPartition{Topic: topic, Partition: p} }
 	want := lag.Reading{
-		State: lag.StateStable,
+		Brokers: 1, Coordinator: 1, State: lag.StateStable,
 		Members: []lag.Member{
 			{InstanceID: "a-0000", ClientID: "client-of-a-0000", Assigned: []lag.TopicPartition{tp(0), tp(1)}},
 			{InstanceID: "a-0001", ClientID: "client-of-a-0001", Assigned: []lag.TopicPartition{tp(2), tp(3)}},
