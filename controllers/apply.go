@@ -41,6 +41,9 @@ func (r *ConsumerGroupReconciler) persist(ctx context.Context, s seen, p plan, s
 	if err := r.write(ctx, s, status); err != nil {
 		return err
 	}
+	for _, restart := range p.Restarts {
+		restartSeconds.WithLabelValues(string(restart.Kind)).Observe(float64(restart.Seconds))
+	}
 	r.tell(s.group, append(transitions(s, p), news(s.group, status)...))
 	return nil
 }
@@ -51,6 +54,9 @@ func (r *ConsumerGroupReconciler) execute(ctx context.Context, s seen, p plan) e
 	if p.Report.Hurry {
 		r.Clusters.Hurry(clusterKey(s.group), s.group.GroupID(), s.now.Add(hurryFor))
 	}
+	if p.ReadNow {
+		r.Clusters.ReadNow(clusterKey(s.group), s.group.GroupID())
+	}
 	// Somebody waits for each activation.
 	actions := slices.Clone(p.Actions)
 	slices.SortStableFunc(actions, func(a, b rollout.Action) int { return urgency(a) - urgency(b) })
@@ -60,7 +66,8 @@ func (r *ConsumerGroupReconciler) execute(ctx context.Context, s seen, p plan) e
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	r.configureGroup(ctx, s, p)
+	return errors.Join(append(errs, r.limitEvictions(ctx, s, p))...)
 }
 
 func urgency(a rollout.Action) int {
@@ -80,7 +87,7 @@ func (r *ConsumerGroupReconciler) do(ctx context.Context, s seen, p plan, a roll
 		return r.deletePod(ctx, s, a)
 	case rollout.ReleasePod:
 		return r.release(ctx, s.objects[a.UID])
-	case rollout.RemoveMembers:
+	case rollout.RemoveMembers, rollout.ForceRebalance:
 		return r.removeMembers(ctx, s, a)
 	default:
 		return fmt.Errorf("doing %s: there is no such action", a.Kind)
@@ -160,6 +167,7 @@ func (r *ConsumerGroupReconciler) pod(s seen, data revisionData, a rollout.Actio
 		InstanceID:       s.names.Base(a.Ordinal),
 		Suffix:           a.Suffix,
 		AtOnce:           a.AtOnce,
+		Session:          a.Session,
 		LauncherImage:    r.LauncherImage,
 		BootstrapServers: s.cluster.Spec.BootstrapServers,
 		Endpoint:         r.Endpoint.forPods(),
@@ -209,7 +217,6 @@ func (r *ConsumerGroupReconciler) deletePod(ctx context.Context, s seen, a rollo
 	if err != nil {
 		return fmt.Errorf("deleting pod %s/%s: %w", s.group.Namespace, a.Pod, err)
 	}
-	s.noteStop(a)
 	if a.First != "" {
 		r.note(s.group, "StoppedFirst", "stopped pod %s of slot %d before its successor is warm: %s", a.Pod, a.Ordinal, a.First)
 	}
@@ -258,7 +265,11 @@ func (r *ConsumerGroupReconciler) removeMembers(ctx context.Context, s seen, a r
 		s.recalls.removedBy = reading.At
 	}
 	for _, removal := range removals {
-		if removal.Outcome == kafka.Removed {
+		switch {
+		case removal.Outcome != kafka.Removed:
+		case a.Kind == rollout.ForceRebalance:
+			r.note(s.group, "RebalanceForced", "removed %s, which lives and joins again, from group %s: %s", removal.Member, s.group.GroupID(), a.Reason)
+		default:
 			r.note(s.group, "MemberRemoved", "removed %s from group %s: %s", removal.Member, s.group.GroupID(), a.Reason)
 		}
 	}

@@ -27,7 +27,7 @@ type Clusters struct {
 
 	mu          sync.Mutex
 	connections map[types.NamespacedName]*connection
-	// trackers by Kafka group, those that came first in front: its topics count.
+	// trackers by Kafka group, those that came first in front: its target counts.
 	trackers map[subject][]tracker
 	queue    func(reconcile.Request)
 }
@@ -49,7 +49,7 @@ type subject struct {
 // tracker is a ConsumerGroup that wants its group read.
 type tracker struct {
 	owner  types.NamespacedName
-	topics []string
+	target kafka.Target
 }
 
 // Start makes it a source of events.
@@ -86,7 +86,7 @@ func (c *Clusters) Connect(cluster types.NamespacedName, version string, config 
 	c.connections[cluster] = made
 	for s, trackers := range c.trackers {
 		if s.cluster == cluster {
-			made.collector.Track(s.group, trackers[0].topics)
+			made.collector.Track(s.group, trackers[0].target)
 		}
 	}
 	go made.collector.Run(ctx)
@@ -146,7 +146,7 @@ func (c *Clusters) connection(cluster types.NamespacedName) (*connection, error)
 }
 
 // Track has a group read for a ConsumerGroup. It can be repeated at will.
-func (c *Clusters) Track(cluster, owner types.NamespacedName, group string, topics []string) {
+func (c *Clusters) Track(cluster, owner types.NamespacedName, group string, target kafka.Target) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.trackers == nil {
@@ -155,13 +155,13 @@ func (c *Clusters) Track(cluster, owner types.NamespacedName, group string, topi
 	s := subject{cluster, group}
 	all := c.trackers[s]
 	if i := slices.IndexFunc(all, func(t tracker) bool { return t.owner == owner }); i >= 0 {
-		all[i].topics = topics
+		all[i].target = target
 	} else {
-		all = append(all, tracker{owner, topics})
+		all = append(all, tracker{owner, target})
 	}
 	c.trackers[s] = all
 	if connected := c.connections[cluster]; connected != nil {
-		connected.collector.Track(group, all[0].topics)
+		connected.collector.Track(group, all[0].target)
 	}
 }
 
@@ -184,18 +184,19 @@ func (c *Clusters) Untrack(owner types.NamespacedName) {
 		}
 		c.trackers[s] = left
 		if connected != nil {
-			connected.collector.Track(s.group, left[0].topics)
+			connected.collector.Track(s.group, left[0].target)
 		}
 	}
 }
 
-// Window is what was read about a group; false without a connection.
-func (c *Clusters) Window(cluster types.NamespacedName, group string) (lag.Window, bool) {
+// Window is what was read about a group, and how many rebalances were seen; false
+// without a connection.
+func (c *Clusters) Window(cluster types.NamespacedName, group string) (lag.Window, lag.Rebalances, bool) {
 	connected, err := c.connection(cluster)
 	if err != nil {
-		return nil, false
+		return nil, lag.Rebalances{}, false
 	}
-	return connected.collector.Window(group), true
+	return connected.collector.Window(group), connected.collector.Rebalances(group), true
 }
 
 // Hurry has a group read often until a time.
@@ -203,6 +204,22 @@ func (c *Clusters) Hurry(cluster types.NamespacedName, group string, until time.
 	if connected, err := c.connection(cluster); err == nil {
 		connected.collector.Hurry(group, until)
 	}
+}
+
+// ReadNow has a group read at once.
+func (c *Clusters) ReadNow(cluster types.NamespacedName, group string) {
+	if connected, err := c.connection(cluster); err == nil {
+		connected.collector.ReadNow(group)
+	}
+}
+
+// SetGroupConfig sets configuration of a group of type consumer; nil removes it.
+func (c *Clusters) SetGroupConfig(ctx context.Context, cluster types.NamespacedName, group string, config map[string]string) error {
+	connected, err := c.connection(cluster)
+	if err != nil {
+		return fmt.Errorf("configuring group %s: %w", group, err)
+	}
+	return connected.client.SetGroupConfig(ctx, group, config)
 }
 
 // wake has the reconciler look at those that track a group.

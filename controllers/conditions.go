@@ -22,7 +22,7 @@ func setConditions(s seen, p plan, status *v1alpha1.ConsumerGroupStatus) {
 	s.setIf(status, v1alpha1.ConditionStalled, stalled)
 	s.setIf(status, v1alpha1.ConditionReconciling, moving)
 	if !s.group.DeletionTimestamp.IsZero() {
-		for _, kind := range []string{v1alpha1.ConditionAvailable, v1alpha1.ConditionSettled, v1alpha1.ConditionLagHealthy, v1alpha1.ConditionScalingActive} {
+		for _, kind := range []string{v1alpha1.ConditionAvailable, v1alpha1.ConditionSettled, v1alpha1.ConditionLagHealthy, v1alpha1.ConditionClientsConform, v1alpha1.ConditionScalingActive} {
 			meta.RemoveStatusCondition(&status.Conditions, kind)
 		}
 		return
@@ -30,6 +30,7 @@ func setConditions(s seen, p plan, status *v1alpha1.ConsumerGroupStatus) {
 	s.set(status, v1alpha1.ConditionAvailable, availableOf(s, p))
 	s.set(status, v1alpha1.ConditionSettled, settledOf(s, p))
 	s.set(status, v1alpha1.ConditionLagHealthy, lagHealthyOf(s, p))
+	s.set(status, v1alpha1.ConditionClientsConform, clientsConformOf(s, p))
 	if s.group.Spec.Scaling == nil {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionScalingActive)
 	} else {
@@ -158,8 +159,6 @@ func settledOf(s seen, p plan) metav1.Condition {
 		return unknown(v1alpha1.ReasonNoReading, unread(s, p.Report.Unknown))
 	case p.Report.Settled != "":
 		return no(notSettled(s), p.Report.Settled)
-	case p.Report.Surplus != "":
-		return yes(v1alpha1.ReasonSurplusMembers, p.Report.Surplus)
 	}
 	return yes(v1alpha1.ReasonSettled, "the group is stable, each partition has an owner, each active slot is a member")
 }
@@ -172,6 +171,23 @@ func lagHealthyOf(s seen, p plan) metav1.Condition {
 		return no(v1alpha1.ReasonCommitsStand, p.Report.Standing)
 	}
 	return yes(v1alpha1.ReasonCommitsMove, "commits move wherever there is lag")
+}
+
+func clientsConformOf(s seen, p plan) metav1.Condition {
+	r := p.Report
+	switch {
+	case r.Unknown != "":
+		return unknown(v1alpha1.ReasonNoReading, unread(s, r.Unknown))
+	case len(r.Findings) > 0:
+		var texts []string
+		for _, f := range r.Findings {
+			texts = append(texts, f.Text)
+		}
+		return no(r.Findings[0].Reason, strings.Join(texts, "; "))
+	case r.Differs != "":
+		return yes(v1alpha1.ReasonOwnershipDiffers, r.Differs)
+	}
+	return yes(v1alpha1.ReasonConform, "the consumers behave as the spec says")
 }
 
 func notSettled(s seen) string {

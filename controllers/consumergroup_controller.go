@@ -50,6 +50,7 @@ type ConsumerGroupReconciler struct {
 // +kubebuilder:rbac:groups=kohort.dev,resources=consumergroups/finalizers,verbs=update
 // +kubebuilder:rbac:groups=kohort.dev,resources=kafkaclusters,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;patch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
@@ -127,6 +128,7 @@ func (r *ConsumerGroupReconciler) addFinalizer(ctx context.Context, group *v1alp
 
 // finish lets a ConsumerGroup go of which nothing is left.
 func (r *ConsumerGroupReconciler) finish(ctx context.Context, group *v1alpha1.ConsumerGroup) error {
+	r.unconfigureGroup(ctx, group)
 	before := group.DeepCopy()
 	controllerutil.RemoveFinalizer(group, v1alpha1.Finalizer)
 	if err := r.patchMetadata(ctx, group, before); client.IgnoreNotFound(err) != nil {

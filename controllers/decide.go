@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -17,6 +18,10 @@ const (
 	lookAgain  = 5 * time.Second
 	lookAtOnce = 50 * time.Millisecond
 )
+
+// crashBackOff is for how long a slot whose consumer crashes over and over is left out
+// of the group. To leave and to come back is a rebalance each.
+const crashBackOff = 10 * time.Minute
 
 // plan is what was decided in one pass.
 type plan struct {
@@ -57,12 +62,19 @@ func groupOf(s seen) rollout.Group {
 	spec := &s.group.Spec
 	g := rollout.Group{
 		Names:          s.names,
+		Assignor:       spec.Membership.EffectiveAssignor().Protocol(),
+		Topics:         spec.Topics,
 		Revision:       s.revision,
 		Budget:         spec.Rollout.Budget(),
 		SettledFor:     spec.Rollout.Gate.SettledFor(),
 		Deadline:       spec.Rollout.Deadline(),
 		Heartbeat:      spec.Membership.Heartbeat(),
-		Session:        spec.Membership.Session(),
+		Consumer:       spec.Membership.Consumer(),
+		SessionMin:     spec.Membership.MinSession(),
+		SessionMax:     spec.Membership.MaxSession(),
+		CrashBackOff:   crashBackOff,
+		LostWaits:      spec.Membership.LostNode == v1alpha1.LostNodeWait,
+		LostDead:       strings.Split(s.group.Annotations[v1alpha1.AnnotationReplaceLost], ","),
 		PauseOnFailure: spec.Rollout.Pauses(),
 		Paused:         spec.Paused,
 		Warm:           spec.Rollout.Warm,

@@ -3,9 +3,11 @@ package controllers
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
@@ -109,8 +111,10 @@ func slotNotes(old, now v1alpha1.GroupState) []note {
 		was := before[slot.Ordinal]
 		switch {
 		case was.Holder != "" && was.LostSince == nil && slot.LostSince != nil:
-			notes = append(notes, warning("PodLost",
-				"pod %s of slot %d is gone and nobody saw it end: its id is used again when it stayed away from the group", was.Pod, slot.Ordinal))
+			notes = append(notes, warning("PodLost", "pod %s of slot %d is gone and nobody saw it end", was.Pod, slot.Ordinal))
+		case was.RetryAt == nil && slot.RetryAt != nil:
+			notes = append(notes, warning("LeftOut", "slot %d is left out of the group until %s, so that the others take its partitions over: %s",
+				slot.Ordinal, slot.RetryAt.UTC().Format(time.RFC3339), slot.Failure))
 		case slot.Holder != "" && slot.Holder != was.Holder && was.Revision != "" && was.Revision != slot.Revision:
 			notes = append(notes, normal("SlotHandedOver", "slot %d goes from revision %s to %s, pod %s", slot.Ordinal, was.Revision, slot.Revision, slot.Pod))
 		}
@@ -131,6 +135,11 @@ func news(group *v1alpha1.ConsumerGroup, status v1alpha1.ConsumerGroupStatus) []
 	was = meta.FindStatusCondition(group.Status.Conditions, v1alpha1.ConditionAvailable)
 	is = meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAvailable)
 	if is != nil && is.Reason == v1alpha1.ReasonIdleSlots && (was == nil || was.Reason != is.Reason) {
+		notes = append(notes, warning(is.Reason, "%s", is.Message))
+	}
+	was = meta.FindStatusCondition(group.Status.Conditions, v1alpha1.ConditionClientsConform)
+	is = meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionClientsConform)
+	if is != nil && is.Status == metav1.ConditionFalse && (was == nil || was.Reason != is.Reason) {
 		notes = append(notes, warning(is.Reason, "%s", is.Message))
 	}
 	return notes

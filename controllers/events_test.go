@@ -46,7 +46,7 @@ func TestTransitions(t *testing.T) {
 		"the user is back": {old: state(1, "a", at(v1alpha1.RolloutRollingBack, "")), now: state(1, "a", nil),
 			want: []note{normal("RolledBack", "all slots run revision a again")}},
 		"a pod is lost": {old: state(1, "a", nil, holder), now: state(1, "a", nil, lost),
-			want: []note{warning("PodLost", "pod orders-0-x of slot 0 is gone and nobody saw it end: its id is used again when it stayed away from the group")}},
+			want: []note{warning("PodLost", "pod orders-0-x of slot 0 is gone and nobody saw it end")}},
 		"it is still lost": {old: state(1, "a", nil, lost), now: state(1, "a", nil, lost)},
 	} {
 		t.Run(name, func(t *testing.T) {

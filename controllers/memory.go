@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kohort-dev/kohort/internal/lag"
 	"github.com/kohort-dev/kohort/internal/scaling"
 )
 
@@ -34,17 +35,16 @@ type recollection struct {
 	// refusal is why a quota refused a pod, and when it last did.
 	refusal   string
 	refusedAt time.Time
+	// rebalances that the metrics were told of.
+	rebalances lag.Rebalances
+	// configured is the configuration that the broker was last given for the group, and
+	// when.
+	configured   string
+	configuredAt time.Time
+	// foreignBudget is the PodDisruptionBudget of somebody else that was told of.
+	foreignBudget string
 	// removedBy is the time of the reading by whose word members were last removed.
 	removedBy time.Time
-	// stopped are the holders that were stopped for a successor which has not
-	// joined yet, by ordinal.
-	stopped map[int32]stop
-}
-
-// stop is the end of a holder, for the measure of handovers.
-type stop struct {
-	holder types.UID
-	at     time.Time
 }
 
 // noRoomFor is how long a quota that refused a pod is taken to be exhausted.
@@ -73,7 +73,6 @@ func (m *memory) of(key types.NamespacedName, uid types.UID) *recollection {
 		uid:      uid,
 		verdicts: map[string]verdict{},
 		recorded: map[string]bool{},
-		stopped:  map[int32]stop{},
 	}
 	m.groups[key] = kept
 	return kept

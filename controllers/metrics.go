@@ -1,15 +1,12 @@
 package controllers
 
 import (
-	"slices"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
-	"github.com/kohort-dev/kohort/internal/rollout"
 )
 
 var (
@@ -29,11 +26,15 @@ var (
 		Name: "kohort_activations_total",
 		Help: "Pods activated, by what reached them first: endpoint (the answer to their open request) or annotation.",
 	}, []string{"by"})
-	handoverSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name:    "kohort_handover_seconds",
-		Help:    "From the deletion of a slot's holder to the first reading that shows its successor as a member.",
-		Buckets: []float64{0.25, 0.5, 1, 2, 3, 5, 10, 20, 45, 90, 300},
-	})
+	rebalances = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "kohort_group_rebalances_total",
+		Help: "Rebalances of the group that were seen: exact for groups of type consumer, at least so many for classic ones.",
+	}, []string{"namespace", "name", "group"})
+	restartSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "kohort_restart_seconds",
+		Help:    "Until the first reading that shows a consumer as a member: from when the one before was told to stop (kind Stop), from its crash (Crash), or from its activation where nobody was before (Start).",
+		Buckets: []float64{1, 2, 3, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600},
+	}, []string{"kind"})
 )
 
 // stages of a rollout that are told apart in the metrics.
@@ -42,7 +43,7 @@ var stages = []v1alpha1.RolloutStage{
 }
 
 func init() {
-	metrics.Registry.MustRegister(lagRecords, slotCount, rolloutStage, activations, handoverSeconds)
+	metrics.Registry.MustRegister(lagRecords, slotCount, rolloutStage, activations, restartSeconds, rebalances)
 }
 
 // measure tells the metrics what was seen and decided.
@@ -52,13 +53,18 @@ func measure(s seen, p plan) {
 	total, known := int64(0), false
 	if reading != nil {
 		total, _, known = reading.Lag()
-		s.handoversDone(p.State, reading)
 	}
 	if known {
 		lagRecords.WithLabelValues(namespace, name, s.group.GroupID()).Set(float64(total))
 	} else {
 		lagRecords.DeleteLabelValues(namespace, name, s.group.GroupID())
 	}
+	seen := s.rebalances.Count
+	if !s.rebalances.Since.Equal(s.recalls.rebalances.Since) {
+		s.recalls.rebalances = lag.Rebalances{} // they are counted anew
+	}
+	rebalances.WithLabelValues(namespace, name, s.group.GroupID()).Add(float64(seen - s.recalls.rebalances.Count))
+	s.recalls.rebalances = s.rebalances
 	for state, n := range map[string]int32{
 		"desired": p.Report.Desired, "active": p.Report.Active, "ready": p.Report.Ready, "updated": p.Report.Updated,
 	} {
@@ -78,30 +84,5 @@ func forgetMetrics(key types.NamespacedName) {
 	for _, vec := range []*prometheus.GaugeVec{lagRecords, slotCount, rolloutStage} {
 		vec.DeletePartialMatch(labels)
 	}
-}
-
-// noteStop remembers when the holder of a slot that stays was stopped.
-func (s seen) noteStop(a rollout.Action) {
-	state := s.group.Status.State
-	holds := slices.ContainsFunc(state.Slots, func(slot v1alpha1.SlotState) bool {
-		return slot.Ordinal == a.Ordinal && slot.Holder == a.UID
-	})
-	if holds && state.Size != nil && a.Ordinal < *state.Size {
-		s.recalls.stopped[a.Ordinal] = stop{holder: a.UID, at: s.now}
-	}
-}
-
-// handoversDone measures the handovers whose successors a reading shows.
-func (s seen) handoversDone(state v1alpha1.GroupState, reading *lag.Reading) {
-	for _, slot := range state.Slots {
-		stopped, ok := s.recalls.stopped[slot.Ordinal]
-		if !ok || slot.Holder == "" || slot.Holder == stopped.holder {
-			continue
-		}
-		joined := rollout.Joined(s.names.IDs(slot.Ordinal), slot.MemberBefore, reading)
-		if joined && reading.At.After(slot.Since.Time) {
-			handoverSeconds.Observe(reading.At.Sub(stopped.at).Seconds())
-			delete(s.recalls.stopped, slot.Ordinal)
-		}
-	}
+	rebalances.DeletePartialMatch(labels)
 }

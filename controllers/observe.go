@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/kafka"
 	"github.com/kohort-dev/kohort/internal/lag"
 	"github.com/kohort-dev/kohort/internal/membership"
 	"github.com/kohort-dev/kohort/internal/pods"
@@ -43,6 +44,7 @@ type seen struct {
 	// to consume.
 	lingering, failing []string
 	window             lag.Window
+	rebalances         lag.Rebalances
 	recalls            *recollection
 }
 
@@ -66,13 +68,17 @@ func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.C
 	if err != nil {
 		return seen{}, err
 	}
+	draining, err := r.draining(ctx, found)
+	if err != nil {
+		return seen{}, err
+	}
 	for _, pod := range found {
-		s = s.withPod(pod, holderBeside(group, found, pod))
+		s = s.withPod(pod, holderBeside(group, found, pod), draining[pod.object.Spec.NodeName])
 	}
 	if why := s.recalls.noRoom(s.now); why != "" {
 		s.failing = append(s.failing, "a pod cannot be made: "+why)
 	}
-	s.window = r.windowOf(s)
+	s.window, s.rebalances = r.windowOf(s)
 	return s, nil
 }
 
@@ -127,6 +133,26 @@ func (r *ConsumerGroupReconciler) podsOf(ctx context.Context, group *v1alpha1.Co
 	// A cache has no order.
 	slices.SortFunc(all, func(a, b podSeen) int { return strings.Compare(a.object.Name, b.object.Name) })
 	return all, nil
+}
+
+// draining is why pods have to leave their nodes, by the node; "" where they can stay.
+func (r *ConsumerGroupReconciler) draining(ctx context.Context, found []podSeen) (map[string]string, error) {
+	why := map[string]string{}
+	for _, pod := range found {
+		name := pod.object.Spec.NodeName
+		if _, known := why[name]; known || name == "" {
+			continue
+		}
+		var node corev1.Node
+		err := r.Client.Get(ctx, types.NamespacedName{Name: name}, &node)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("reading node %s: %w", name, err)
+		}
+		if why[name] = ""; err == nil {
+			why[name] = pods.Draining(&node)
+		}
+	}
+	return why, nil
 }
 
 // letsGo says whether a group lets a deleted pod go: the one that owns it, whatever
@@ -201,7 +227,7 @@ func holderBeside(group *v1alpha1.ConsumerGroup, found []podSeen, p podSeen) *co
 	return nil
 }
 
-func (s seen) withPod(p podSeen, holder *corev1.Pod) seen {
+func (s seen) withPod(p podSeen, holder *corev1.Pod, draining string) seen {
 	if p.InstanceID != s.names.Base(p.Ordinal) {
 		// A copy from another namespace or cluster, with that one's id: whatever its
 		// label says, it is of no revision that anybody wants.
@@ -209,22 +235,30 @@ func (s seen) withPod(p podSeen, holder *corev1.Pod) seen {
 	}
 	s.objects[p.object.UID] = p.object
 	pod := rollout.Pod{
-		Name:      p.object.Name,
-		UID:       p.object.UID,
-		Version:   p.object.ResourceVersion,
-		Ordinal:   p.Ordinal,
-		Revision:  p.Revision,
-		Created:   p.object.CreationTimestamp.Time,
-		Warm:      p.Warm,
-		Activated: p.Activated,
-		Running:   p.Running,
-		Ready:     p.Ready,
-		Deleting:  p.Deleting,
-		Ended:     p.Ended,
-		Kept:      p.Kept,
-		Forsaken:  p.Forsaken,
-		Restarts:  p.Restarts,
-		Problem:   p.Problem,
+		Name:       p.object.Name,
+		UID:        p.object.UID,
+		Version:    p.object.ResourceVersion,
+		Ordinal:    p.Ordinal,
+		Revision:   p.Revision,
+		Created:    p.object.CreationTimestamp.Time,
+		Warm:       p.Warm,
+		Draining:   draining,
+		Activated:  p.Activated,
+		Running:    p.Running,
+		StartedAt:  p.StartedAt,
+		Ready:      p.Ready,
+		Down:       p.Down,
+		BackingOff: p.BackingOff,
+		Deleting:   p.Deleting,
+		DeletedAt:  p.DeletedAt,
+		Ended:      p.Ended,
+		Kept:       p.Kept,
+		Killed:     p.Killed,
+		Forsaken:   p.Forsaken,
+		Restarts:   p.Restarts,
+		CrashedAt:  p.CrashedAt,
+		Session:    p.Session,
+		Problem:    p.Problem,
 	}
 	if p.Ordinal < 0 {
 		s.strays = append(s.strays, pod)
@@ -247,7 +281,7 @@ func (s seen) withPod(p podSeen, holder *corev1.Pod) seen {
 
 // windowOf is what was read about the group. Without a connection it is one
 // reading that says why.
-func (r *ConsumerGroupReconciler) windowOf(s seen) lag.Window {
+func (r *ConsumerGroupReconciler) windowOf(s seen) (lag.Window, lag.Rebalances) {
 	owner := client.ObjectKeyFromObject(s.group)
 	switch {
 	case s.cluster == nil:
@@ -257,21 +291,22 @@ func (r *ConsumerGroupReconciler) windowOf(s seen) lag.Window {
 		r.Clusters.Untrack(owner)
 		return noReading(s.now, s.stall.message)
 	}
-	r.Clusters.Track(clusterKey(s.group), owner, s.group.GroupID(), s.group.Spec.Topics)
-	window, connected := r.Clusters.Window(clusterKey(s.group), s.group.GroupID())
+	target := kafka.Target{Topics: s.group.Spec.Topics, Consumer: s.group.Spec.Membership.Consumer()}
+	r.Clusters.Track(clusterKey(s.group), owner, s.group.GroupID(), target)
+	window, rebalances, connected := r.Clusters.Window(clusterKey(s.group), s.group.GroupID())
 	if connected {
-		return window
+		return window, rebalances
 	}
 	why := "its connection is about to be made"
 	if ready := meta.FindStatusCondition(s.cluster.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		if ready.Status == metav1.ConditionTrue {
-			return nil // the operator has just begun
+			return nil, rebalances // the operator has just begun
 		}
 		why = ready.Message
 	}
 	return noReading(s.now, fmt.Sprintf("KafkaCluster %s: %s", s.cluster.Name, why))
 }
 
-func noReading(now time.Time, why string) lag.Window {
-	return lag.Window{{At: now, Err: why}}
+func noReading(now time.Time, why string) (lag.Window, lag.Rebalances) {
+	return lag.Window{{At: now, Err: why}}, lag.Rebalances{}
 }

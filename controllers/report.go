@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/rollout"
 )
 
 const (
@@ -48,6 +49,11 @@ func report(s seen, p plan) v1alpha1.ConsumerGroupStatus {
 	}
 	status.Slots = slotStatuses(s, p, due)
 	status.Scaling = scalingStatus(s, p, due)
+	status.SessionTimeout = sessionStatus(s, p)
+	status.Rebalances = nil
+	if n := s.rebalances; !n.Since.IsZero() {
+		status.Rebalances = &v1alpha1.RebalanceStatus{Count: n.Count, Since: metav1.NewTime(n.Since), Exact: n.Exact}
+	}
 	if s.uncertain != nil && s.stall == nil {
 		status.Message = s.uncertain.Error() + "; " + status.Message
 	}
@@ -73,6 +79,27 @@ func scalingStatus(s seen, p plan, due bool) *v1alpha1.ScalingStatus {
 		return old
 	}
 	return fresh
+}
+
+// sessionStatus says which session timeout pods are given, and which have another one.
+func sessionStatus(s seen, p plan) *v1alpha1.SessionStatus {
+	if p.State.SessionSeconds == 0 {
+		return nil
+	}
+	timeout, why := rollout.SessionOf(groupOf(s), p.State)
+	active, others := 0, 0
+	for _, pod := range s.pods {
+		if pod.Activated && !pod.Ended {
+			active++
+			if pod.Session != timeout {
+				others++
+			}
+		}
+	}
+	if others > 0 {
+		why += fmt.Sprintf("; %d of %d pods were made with another one, which they keep", others, active)
+	}
+	return &v1alpha1.SessionStatus{Seconds: p.State.SessionSeconds, Reason: why}
 }
 
 // rounded keeps two digits of what is above 100.
@@ -157,6 +184,9 @@ func withTexts(status v1alpha1.ConsumerGroupStatus, version func(string) string)
 	}
 	if status.Scaling != nil {
 		status.Scaling.Reason = version(status.Scaling.Reason)
+	}
+	if status.SessionTimeout != nil {
+		status.SessionTimeout.Reason = version(status.SessionTimeout.Reason)
 	}
 	return status
 }

@@ -90,7 +90,7 @@ func TestSlotOfTwoConsumers(t *testing.T) {
 
 	s.window[0].Members = append(s.window[0].Members, lag.Member{InstanceID: "orders-0000-2", MemberID: "m"})
 	status = report(s, decide(s))
-	if c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionSettled); c.Status != metav1.ConditionTrue || c.Reason != v1alpha1.ReasonSurplusMembers {
+	if c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionClientsConform); c.Status != metav1.ConditionFalse || c.Reason != v1alpha1.ReasonSurplusMembers {
 		t.Errorf("with a third member: %+v", c)
 	}
 
@@ -127,7 +127,8 @@ func TestLagIsCalm(t *testing.T) {
 	}
 
 	s, p = consuming(noon.Add(31*time.Second), 50)
-	s.group.Status, s.window = later, noReading(s.now, "no broker answers")
+	s.group.Status = later
+	s.window, _ = noReading(s.now, "no broker answers")
 	if unknown := report(s, p); unknown.Lag != nil || unknown.Slots[0].Lag != nil || unknown.GroupState != "" {
 		t.Errorf("what is unknown is not absent: %+v", unknown)
 	}
@@ -139,7 +140,7 @@ func TestReady(t *testing.T) {
 		want   string
 	}{
 		"all is well":            {func(*seen) {}, "True Running"},
-		"the broker is away":     {func(s *seen) { s.window = noReading(s.now, "no broker answers") }, "Unknown NoReading"},
+		"the broker is away":     {func(s *seen) { s.window, _ = noReading(s.now, "no broker answers") }, "Unknown NoReading"},
 		"a pod does not end":     {func(s *seen) { s.lingering = []string{"pod orders-0-w: ignores SIGTERM"} }, "False PodNotEnding"},
 		"a pod does not start":   {func(s *seen) { s.failing = []string{"pod orders-0-y: unschedulable"} }, "False PodsNotStarting"},
 		"the template is bad":    {func(s *seen) { s.stall = &stall{reason: v1alpha1.ReasonInvalidTemplate} }, "False InvalidTemplate"},

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
@@ -25,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/pods"
 )
 
 const (
@@ -49,15 +53,28 @@ type Options struct {
 }
 
 // CacheOptions limit what a manager's cache holds: of all pods, only those of
-// ConsumerGroups.
+// ConsumerGroups, and of the nodes, whether pods have to leave them.
 func CacheOptions() (cache.Options, error) {
 	ours, err := labels.NewRequirement(v1alpha1.LabelGroup, selection.Exists, nil)
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("selecting pods by label %s: %w", v1alpha1.LabelGroup, err)
 	}
 	return cache.Options{ByObject: map[client.Object]cache.ByObject{
-		&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours)},
+		&corev1.Pod{}:  {Label: labels.NewSelector().Add(*ours)},
+		&corev1.Node{}: {Transform: nodeInShort},
 	}}, nil
+}
+
+// nodeInShort is what Kohort asks of a node.
+func nodeInShort(object any) (any, error) {
+	node, ok := object.(*corev1.Node)
+	if !ok {
+		return object, nil
+	}
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: node.Name, UID: node.UID, ResourceVersion: node.ResourceVersion},
+		Spec:       corev1.NodeSpec{Unschedulable: node.Spec.Unschedulable, Taints: node.Spec.Taints},
+	}, nil
 }
 
 // Setup adds the controllers to a manager whose cache was made with CacheOptions.
@@ -139,11 +156,20 @@ func controllerOptions(atOnce int) controller.Options {
 func (r *ConsumerGroupReconciler) setup(mgr ctrl.Manager) error {
 	// Whether another group has the same group id changes when one comes or goes.
 	comesOrGoes := predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
+	// Whether pods have to leave a node; what else changes of it, each few seconds, says
+	// nothing.
+	drains := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*corev1.Node)
+		after, also := e.ObjectNew.(*corev1.Node)
+		return ok && also && pods.Draining(before) != pods.Draining(after)
+	}}
 	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ConsumerGroup{}).
 		Watches(&v1alpha1.ConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(comesOrGoes)).
 		// By label and not by owner: pods of another owner may hold a slot.
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(groupOfPod)).
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.groupsOnNode), builder.WithPredicates(drains)).
+		Owns(&policyv1.PodDisruptionBudget{}).
 		Watches(&v1alpha1.KafkaCluster{}, handler.EnqueueRequestsFromMapFunc(r.groupsOn)).
 		WatchesRawSource(r.Clusters).
 		WithOptions(controllerOptions(groupsAtOnce))
@@ -151,6 +177,21 @@ func (r *ConsumerGroupReconciler) setup(mgr ctrl.Manager) error {
 		b = b.WatchesRawSource(r.Endpoint.events(r.Client))
 	}
 	return b.Complete(r)
+}
+
+// groupsOnNode are the ConsumerGroups with pods on a node.
+func (r *ConsumerGroupReconciler) groupsOnNode(ctx context.Context, node client.Object) []reconcile.Request {
+	var all corev1.PodList
+	if err := r.Client.List(ctx, &all, client.HasLabels{v1alpha1.LabelGroup}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil // the cache is stopped, and with it everything else
+	}
+	requests := map[reconcile.Request]bool{}
+	for i := range all.Items {
+		if all.Items[i].Spec.NodeName == node.GetName() {
+			requests[groupOfPod(ctx, &all.Items[i])[0]] = true
+		}
+	}
+	return slices.Collect(maps.Keys(requests))
 }
 
 func groupOfPod(_ context.Context, pod client.Object) []reconcile.Request {

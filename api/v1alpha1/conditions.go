@@ -18,6 +18,9 @@ const (
 	// ConditionLagHealthy: commits move wherever there is lag. Unknown without
 	// a fresh reading.
 	ConditionLagHealthy = "LagHealthy"
+	// ConditionClientsConform: the consumers behave as the spec says that they do. Unknown
+	// without a fresh reading.
+	ConditionClientsConform = "ClientsConform"
 	// ConditionScalingActive: lag decides how many slots there are. False when
 	// it cannot; absent without spec.scaling.
 	ConditionScalingActive = "ScalingActive"
@@ -65,9 +68,6 @@ const (
 	ReasonUnknownTopic = "UnknownTopic"
 	// ReasonSettled: Settled is True.
 	ReasonSettled = "Settled"
-	// ReasonSurplusMembers: Settled is True, and slots have more members than
-	// consumer.consumersPerPod says; the message names them.
-	ReasonSurplusMembers = "SurplusMembers"
 	// ReasonNotSettled: Settled is False; the message names what is missing.
 	ReasonNotSettled = "NotSettled"
 	// ReasonNoReading: Unknown, there is no fresh reading of the group.
@@ -84,6 +84,35 @@ const (
 	ReasonLagDecides = "LagDecides"
 	// ReasonIdleSlots: more fixed replicas than can own a partition.
 	ReasonIdleSlots = "IdleSlots"
+
+	// ReasonConform: ClientsConform is True.
+	ReasonConform = "Conform"
+	// ReasonOwnershipDiffers: ClientsConform is True, and the partitions are shared
+	// otherwise than membership.assignor lets expect.
+	ReasonOwnershipDiffers = "OwnershipDiffers"
+	// ReasonNeverJoins: ClientsConform is False, a pod is ready and no member.
+	ReasonNeverJoins = "NeverJoins"
+	// ReasonSharedInstanceID: ClientsConform is False, the member of a slot changes although
+	// its pod is not restarted.
+	ReasonSharedInstanceID = "SharedInstanceID"
+	// ReasonStranger: ClientsConform is False, the group has members of somebody else.
+	ReasonStranger = "Stranger"
+	// ReasonSurplusMembers: ClientsConform is False, slots have more members than
+	// consumer.consumersPerPod says.
+	ReasonSurplusMembers = "SurplusMembers"
+	// ReasonWrongAssignor: ClientsConform is False, the group shares its partitions by
+	// another assignor than membership.assignor.
+	ReasonWrongAssignor = "WrongAssignor"
+	// ReasonWrongTopics: ClientsConform is False, a consumer subscribes to other topics
+	// than spec.topics.
+	ReasonWrongTopics = "WrongTopics"
+	// ReasonIgnoresSIGTERM: ClientsConform is False, consumers did not end in their grace
+	// period and were killed.
+	ReasonIgnoresSIGTERM = "IgnoresSIGTERM"
+
+	// ReasonUncleanClose: ClientsConform is False, consumers of a group of type consumer end
+	// and the group does not hear of it.
+	ReasonUncleanClose = "UncleanClose"
 
 	// ReasonConnected: a KafkaCluster is Ready.
 	ReasonConnected = "Connected"

@@ -152,7 +152,38 @@ var membershipRules = slices.Concat(
 		}, {
 			rule: "spec.membership.assignor enum",
 			pass: `{spec: {membership: {assignor: CooperativeSticky}}}`, fail: `{spec: {membership: {assignor: range}}}`,
-			want: `spec.membership.assignor: Unsupported value: "range": supported values: "Range", "RoundRobin", "Sticky", "CooperativeSticky"`,
+			want: `spec.membership.assignor: Unsupported value: "range": supported values: "Range", "RoundRobin", "Sticky", "CooperativeSticky", "Uniform"`,
+		}, {
+			rule: "spec.membership.protocol enum",
+			pass: `{spec: {membership: {protocol: Consumer}}}`, fail: `{spec: {membership: {protocol: consumer}}}`,
+			want: `spec.membership.protocol: Unsupported value: "consumer": supported values: "Classic", "Consumer"`,
+		}, {
+			rule: "spec rule: membership.protocol cannot be changed: delete the ConsumerGroup and create it anew (offsets are kept)",
+			old:  `{spec: {membership: {heartbeatSeconds: 5}}}`,
+			pass: `{spec: {membership: {protocol: Classic}}}`, fail: `{spec: {membership: {protocol: Consumer}}}`,
+			want: "spec: Invalid value: membership.protocol cannot be changed: delete the ConsumerGroup and create it anew (offsets are kept)",
+		}, {
+			rule: "spec.membership rule: membership.assignor must be Range or Uniform with protocol Consumer, and cannot be Uniform with Classic",
+			pass: `{spec: {membership: {protocol: Consumer, assignor: Uniform}}}`, fail: `{spec: {membership: {assignor: Uniform}}}`,
+			want: "spec.membership: Invalid value: membership.assignor must be Range or Uniform with protocol Consumer, and cannot be Uniform with Classic",
+		}, {
+			rule: "spec.membership rule: membership.assignor must be Range or Uniform with protocol Consumer, and cannot be Uniform with Classic",
+			pass: `{spec: {membership: {protocol: Consumer, assignor: Range}}}`, fail: `{spec: {membership: {protocol: Consumer, assignor: Sticky}}}`,
+			want: "spec.membership: Invalid value: membership.assignor must be Range or Uniform with protocol Consumer, and cannot be Uniform with Classic",
+		}, {
+			rule: "spec.membership rule: membership.heartbeatSeconds must be from 5 to 15 with protocol Consumer: brokers allow no other",
+			pass: `{spec: {membership: {protocol: Consumer, heartbeatSeconds: 5}}}`, fail: `{spec: {membership: {protocol: Consumer, heartbeatSeconds: 4}}}`,
+			want: "spec.membership: Invalid value: membership.heartbeatSeconds must be from 5 to 15 with protocol Consumer: brokers allow no other",
+		}, {
+			rule: "spec.membership rule: membership.sessionTimeout must be within 45 to 60 seconds with protocol Consumer: brokers allow no other",
+			pass: `{spec: {membership: {protocol: Consumer, sessionTimeout: {minSeconds: 60}}}}`,
+			fail: `{spec: {membership: {protocol: Consumer, sessionTimeout: {minSeconds: 61}}}}`,
+			want: "spec.membership: Invalid value: membership.sessionTimeout must be within 45 to 60 seconds with protocol Consumer: brokers allow no other",
+		}, {
+			rule: "spec.membership rule: membership.sessionTimeout must be within 45 to 60 seconds with protocol Consumer: brokers allow no other",
+			pass: `{spec: {membership: {protocol: Consumer, sessionTimeout: {maxSeconds: 50}}}}`,
+			fail: `{spec: {membership: {protocol: Consumer, sessionTimeout: {maxSeconds: 61}}}}`,
+			want: "spec.membership: Invalid value: membership.sessionTimeout must be within 45 to 60 seconds with protocol Consumer: brokers allow no other",
 		}, {
 			rule: "spec.membership.heartbeatSeconds minimum",
 			pass: `{spec: {membership: {heartbeatSeconds: 1}}}`, fail: `{spec: {membership: {heartbeatSeconds: 0}}}`,
@@ -175,6 +206,25 @@ var membershipRules = slices.Concat(
 			rule: "spec.membership.instanceIdPrefix pattern",
 			pass: `{spec: {membership: {instanceIdPrefix: a.B_c-9}}}`, fail: `{spec: {membership: {instanceIdPrefix: a/b}}}`,
 			want: `spec.membership.instanceIdPrefix: Invalid value: "a/b": spec.membership.instanceIdPrefix in body should match`,
+		}, {
+			rule: "spec.membership.lostNode enum",
+			pass: `{spec: {membership: {lostNode: Wait}}}`, fail: `{spec: {membership: {lostNode: Ignore}}}`,
+			want: `spec.membership.lostNode: Unsupported value: "Ignore": supported values: "Replace", "Wait"`,
+		}, {
+			rule: "spec.membership.sessionTimeout rule: membership.sessionTimeout.minSeconds (default 45) must not be above maxSeconds",
+			pass: `{spec: {membership: {sessionTimeout: {minSeconds: 90, maxSeconds: 90}}}}`,
+			fail: `{spec: {membership: {sessionTimeout: {maxSeconds: 44}}}}`,
+			want: "spec.membership.sessionTimeout: Invalid value: membership.sessionTimeout.minSeconds (default 45) must not be above maxSeconds",
+		}, {
+			rule: "spec.membership.sessionTimeout.maxSeconds minimum",
+			pass: `{spec: {membership: {heartbeatSeconds: 1, sessionTimeout: {minSeconds: 6, maxSeconds: 6}}}}`,
+			fail: `{spec: {membership: {heartbeatSeconds: 1, sessionTimeout: {minSeconds: 6, maxSeconds: 5}}}}`,
+			want: "spec.membership.sessionTimeout.maxSeconds: Invalid value: 5: spec.membership.sessionTimeout.maxSeconds in body should be greater than or equal to 6",
+		}, {
+			rule: "spec.membership.sessionTimeout.maxSeconds maximum",
+			pass: `{spec: {membership: {sessionTimeout: {maxSeconds: 1800}}}}`,
+			fail: `{spec: {membership: {sessionTimeout: {maxSeconds: 1801}}}}`,
+			want: "spec.membership.sessionTimeout.maxSeconds: Invalid value: 1801: spec.membership.sessionTimeout.maxSeconds in body should be less than or equal to 1800",
 		}, {
 			rule: "spec.membership.sessionTimeout.minSeconds minimum",
 			pass: `{spec: {membership: {heartbeatSeconds: 1, sessionTimeout: {minSeconds: 6}}}}`,

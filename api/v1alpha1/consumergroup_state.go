@@ -22,6 +22,47 @@ type GroupState struct {
 	// rollout that runs, or the last one if it did not succeed.
 	// +optional
 	Rollout *RolloutState `json:"rollout,omitempty"`
+	// restarts are the last ones that were measured, the newest last: what the session
+	// timeout is derived from.
+	// +optional
+	// +listType=atomic
+	Restarts []RestartState `json:"restarts,omitempty"`
+	// sessionSeconds is the session timeout that pods are given when they are made.
+	// +optional
+	SessionSeconds int32 `json:"sessionSeconds,omitempty"`
+	// forced are the rebalances that were forced, since partitions have no owner. Absent
+	// when all have one.
+	// +optional
+	Forced *ForcedState `json:"forced,omitempty"`
+}
+
+// ForcedState are rebalances that were forced.
+type ForcedState struct {
+	// at is when the last one was.
+	At metav1.MicroTime `json:"at"`
+	// times that it was tried.
+	Times int32 `json:"times"`
+}
+
+// RestartKind is what a restart began with.
+type RestartKind string
+
+// What a restart can begin with.
+const (
+	// RestartStop: the consumer before was told to stop.
+	RestartStop RestartKind = "Stop"
+	// RestartCrash: the consumer crashed, and its container was started again.
+	RestartCrash RestartKind = "Crash"
+	// RestartStart: nobody had the slot; the consumer was started.
+	RestartStart RestartKind = "Start"
+)
+
+// RestartState is a restart that was measured.
+type RestartState struct {
+	// kind is what it began with.
+	Kind RestartKind `json:"kind"`
+	// seconds until the consumer was a member.
+	Seconds int32 `json:"seconds"`
 }
 
 // UnknownMember stands for a member id that is not known.
@@ -40,18 +81,57 @@ type SlotState struct {
 	// revision of that pod.
 	// +optional
 	Revision string `json:"revision,omitempty"`
-	// since is when it became the holder, or when its end was noted.
+	// since is when it became the holder, or when its end, or its last crash, was
+	// noted.
 	// +optional
 	Since metav1.MicroTime `json:"since,omitzero"`
 	// memberBefore is the member id that the broker had for the slot before the
-	// holder was activated: another one proves that the holder has joined. "?": not
+	// holder's process was started: another one proves that it has joined. "?": not
 	// known; then only time proves it. With several consumers in a pod it is the last
 	// 12 characters of each one's, parted by commas.
 	// +optional
 	MemberBefore string `json:"memberBefore,omitempty"`
+	// sessionBefore is the session timeout of that member, in seconds: who is listed
+	// when it is over is alive. 0: not known, or there was none.
+	// +optional
+	SessionBefore int32 `json:"sessionBefore,omitempty"`
+	// restarts of the holder's consumer that were noted.
+	// +optional
+	Restarts int32 `json:"restarts,omitempty"`
+	// awaited since when: the consumer before was told to stop, or crashed, or this one
+	// was activated where nobody was. Absent when it is a member.
+	// +optional
+	Awaited *AwaitedState `json:"awaited,omitempty"`
+	// killed: the slot's last consumer did not end within its grace period, and was
+	// killed.
+	// +optional
+	Killed bool `json:"killed,omitempty"`
+	// unclean: the slot's last consumer ended by itself, and the group did not hear of it
+	// (membership.protocol Consumer).
+	// +optional
+	Unclean bool `json:"unclean,omitempty"`
+	// givenUp is how often the holder's process was replaced since it gave up after it had
+	// been refused (membership.protocol Consumer).
+	// +optional
+	GivenUp int32 `json:"givenUp,omitempty"`
+	// retryAt is when the slot is tried again, after its consumer crashed over and over:
+	// until then nobody holds it and it is not in the group. Absent unless it is so.
+	// +optional
+	RetryAt *metav1.MicroTime `json:"retryAt,omitempty"`
+	// failure is what was the matter with it.
+	// +optional
+	Failure string `json:"failure,omitempty"`
 	// lostSince: since when nobody can say whether the holder's process runs.
 	// +optional
 	LostSince *metav1.MicroTime `json:"lostSince,omitempty"`
+}
+
+// AwaitedState is since when a slot's consumer is awaited in the group.
+type AwaitedState struct {
+	// kind of the restart that is measured.
+	Kind RestartKind `json:"kind"`
+	// since when.
+	Since metav1.MicroTime `json:"since"`
 }
 
 // RolloutStage is where a rollout stands.

@@ -69,6 +69,12 @@ type ConsumerGroupStatus struct {
 	// lag is how far behind the group is. Absent while unknown.
 	// +optional
 	Lag *LagStatus `json:"lag,omitempty"`
+	// rebalances of the group that were seen. Absent while it was not read.
+	// +optional
+	Rebalances *RebalanceStatus `json:"rebalances,omitempty"`
+	// sessionTimeout is what pods are given when they are made.
+	// +optional
+	SessionTimeout *SessionStatus `json:"sessionTimeout,omitempty"`
 	// scaling says what was decided about the number of slots, and why.
 	// +optional
 	Scaling *ScalingStatus `json:"scaling,omitempty"`
@@ -98,6 +104,28 @@ type LagStatus struct {
 	Max int64 `json:"max"`
 	// observedAt is when it was read.
 	ObservedAt metav1.Time `json:"observedAt"`
+}
+
+// RebalanceStatus is how many rebalances were seen.
+type RebalanceStatus struct {
+	// count of them since then.
+	Count int64 `json:"count"`
+	// since is when the operator that leads began to read the group.
+	Since metav1.Time `json:"since"`
+	// exact: the broker counts them (membership.protocol Consumer). Otherwise there may
+	// have been more: one that is over between two readings, and changes nothing, is not
+	// seen.
+	// +optional
+	Exact bool `json:"exact,omitempty"`
+}
+
+// SessionStatus is the session timeout that pods are given when they are made. None is
+// restarted for another one.
+type SessionStatus struct {
+	// seconds of the session timeout.
+	Seconds int32 `json:"seconds"`
+	// reason is what was measured, and why it is this number.
+	Reason string `json:"reason"`
 }
 
 // ScalingStatus says what was decided about the number of slots, and why.

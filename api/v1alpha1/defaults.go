@@ -45,10 +45,33 @@ func (c Consumer) Preset() Inject {
 
 // EffectiveAssignor is the assignor, or its default.
 func (m Membership) EffectiveAssignor() Assignor {
-	if m.Assignor == "" {
+	switch {
+	case m.Assignor != "":
+		return m.Assignor
+	case m.Consumer():
+		return AssignorUniform
+	default:
 		return AssignorRange
 	}
-	return m.Assignor
+}
+
+// Consumer says whether the group is one of type consumer (KIP-848).
+func (m Membership) Consumer() bool { return m.Protocol == ProtocolConsumer }
+
+// Protocol is what Kafka's clients call the assignor (ConsumerPartitionAssignor.name).
+func (a Assignor) Protocol() string {
+	switch a {
+	case AssignorRoundRobin:
+		return "roundrobin"
+	case AssignorSticky:
+		return "sticky"
+	case AssignorCooperativeSticky:
+		return "cooperative-sticky"
+	case AssignorUniform:
+		return "uniform"
+	default:
+		return "range"
+	}
 }
 
 // EffectiveActivation is the activation, or its default.
@@ -59,11 +82,27 @@ func (m Membership) EffectiveActivation() Activation {
 	return m.Activation
 }
 
-// Session is the consumers' session timeout.
-func (m Membership) Session() time.Duration { return seconds(valueOr(m.SessionTimeout.MinSeconds, 45)) }
+// MinSession is the shortest session timeout.
+func (m Membership) MinSession() time.Duration {
+	return seconds(valueOr(m.SessionTimeout.MinSeconds, 45))
+}
+
+// MaxSession is the longest session timeout.
+func (m Membership) MaxSession() time.Duration {
+	most := int32(300)
+	if m.Consumer() {
+		most = 60 // group.consumer.max.session.timeout.ms
+	}
+	return max(m.MinSession(), seconds(valueOr(m.SessionTimeout.MaxSeconds, most)))
+}
 
 // Heartbeat is the consumers' heartbeat interval.
-func (m Membership) Heartbeat() time.Duration { return seconds(valueOr(m.HeartbeatSeconds, 3)) }
+func (m Membership) Heartbeat() time.Duration {
+	if m.Consumer() {
+		return seconds(valueOr(m.HeartbeatSeconds, 5)) // group.consumer.heartbeat.interval.ms
+	}
+	return seconds(valueOr(m.HeartbeatSeconds, 3))
+}
 
 // Budget is how many slots may be in handover at once.
 func (r Rollout) Budget() int { return int(valueOr(r.MaxUnavailable, 1)) }

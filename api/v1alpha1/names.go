@@ -18,11 +18,18 @@ const (
 	// AnnotationWaitRestarts is how often the consumer's container was restarted
 	// before the activation: no crashes of the consumer. None if it is missing.
 	AnnotationWaitRestarts = "kohort.dev/wait-restarts"
+	// AnnotationSessionTimeout is the session timeout that the pod is given, in
+	// seconds.
+	AnnotationSessionTimeout = "kohort.dev/session-timeout-seconds"
 	// AnnotationInstanceID is what the pod is given as its group.instance.id.
 	AnnotationInstanceID = "kohort.dev/instance-id"
 	// AnnotationConsumer names the container that consumes.
 	AnnotationConsumer = "kohort.dev/consumer"
 )
+
+// AnnotationReplaceLost of a ConsumerGroup names lost pods, separated by commas, whose
+// processes are dead for certain: with membership.lostNode Wait they are replaced then.
+const AnnotationReplaceLost = "kohort.dev/replace-lost"
 
 // Prefix is what all of Kohort's labels and annotations begin with. A user's
 // template cannot set them.
@@ -60,4 +67,6 @@ const (
 	EnvGroupInstanceID   = "KAFKA_GROUP_INSTANCE_ID"
 	EnvSessionTimeoutMS  = "KAFKA_SESSION_TIMEOUT_MS"
 	EnvHeartbeatInterval = "KAFKA_HEARTBEAT_INTERVAL_MS"
+	// EnvGroupProtocol is set with membership.protocol Consumer, in place of the timeouts.
+	EnvGroupProtocol = "KAFKA_GROUP_PROTOCOL"
 )

@@ -26,9 +26,11 @@ const (
 	behaveHungry = "hungry"
 	// behaveIgnoresSIGTERM goes on until it is killed.
 	behaveIgnoresSIGTERM = "ignores-sigterm"
+	// behaveUnclean closes without a word to the group (KAFKA_GROUP_PROTOCOL consumer).
+	behaveUnclean = "unclean"
 )
 
-var behaviours = []string{behaveWell, behaveSlow, behaveStalled, behaveCrash, behaveNeverJoins, behaveHungry, behaveIgnoresSIGTERM}
+var behaviours = []string{behaveWell, behaveSlow, behaveStalled, behaveCrash, behaveNeverJoins, behaveHungry, behaveIgnoresSIGTERM, behaveUnclean}
 
 // config is what the environment asks for.
 type config struct {
@@ -39,6 +41,7 @@ type config struct {
 	consumers  int    // members in this process; 0: one, with the id as it is
 	session    time.Duration
 	heartbeat  time.Duration
+	kip848     bool // the broker shares the partitions, and has the timeouts
 
 	// What a template says.
 	topics         []string
@@ -67,6 +70,7 @@ func parseConfig(get func(string) string) (config, error) {
 		consumers:      env.whole("CONSUMERS", 100),
 		session:        env.milliseconds("KAFKA_SESSION_TIMEOUT_MS", 45*time.Second),
 		heartbeat:      env.milliseconds("KAFKA_HEARTBEAT_INTERVAL_MS", 3*time.Second),
+		kip848:         env.protocol("KAFKA_GROUP_PROTOCOL"),
 		topics:         env.list("TOPICS"),
 		rate:           env.number("RATE", 0),
 		commitInterval: env.milliseconds("COMMIT_INTERVAL_MS", time.Second),
@@ -110,6 +114,19 @@ func (e *environment) required(name string) string {
 		e.errs = append(e.errs, fmt.Errorf("%s is not set", name))
 	}
 	return value
+}
+
+// protocol says whether it is that of KIP-848.
+func (e *environment) protocol(name string) bool {
+	switch value := strings.ToLower(e.get(name)); value {
+	case "", "classic":
+		return false
+	case "consumer":
+		return true
+	default:
+		e.errs = append(e.errs, fmt.Errorf("%s is %q: it must be classic or consumer", name, value))
+		return false
+	}
 }
 
 func (e *environment) list(name string) []string {

@@ -63,9 +63,6 @@ func newMember(c config, out *journal.Writer) (*member, error) {
 		kgo.ConsumerGroup(c.group),
 		kgo.ConsumeTopics(c.topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.Balancers(kgo.RangeBalancer()),
-		kgo.SessionTimeout(c.session),
-		kgo.HeartbeatInterval(c.heartbeat),
 		kgo.DisableAutoCommit(),
 		// No rebalance between a poll and the booking of what it returned.
 		kgo.BlockRebalanceOnPoll(),
@@ -80,6 +77,11 @@ func newMember(c config, out *journal.Writer) (*member, error) {
 	}
 	if c.instanceID != "" {
 		opts = append(opts, kgo.InstanceID(c.instanceID))
+	}
+	if c.kip848 {
+		opts = append(opts, kgo.ServerSideBalancer())
+	} else {
+		opts = append(opts, kgo.Balancers(kgo.RangeBalancer()), kgo.SessionTimeout(c.session), kgo.HeartbeatInterval(c.heartbeat))
 	}
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -109,10 +111,32 @@ func (m *member) run(ctx context.Context) error {
 	if err == nil {
 		m.commit()
 	}
+	if m.kip848 && m.instanceID != "" && m.behaviour != behaveUnclean {
+		m.keepPlace()
+	}
 	// A static member does not leave the group by this: its place stays reserved
 	// for the next process with its id.
 	m.client.CloseAllowingRebalance()
 	return err
+}
+
+// leftForNow is the epoch with which a static member says that the next process with its
+// instance id takes its place (KIP-848).
+const leftForNow = -2
+
+// keepPlace does what franz-go up to 1.22.2 leaves out: the library's own word does not
+// name the instance id, the broker refuses it, and with it the next process, until the
+// session is over.
+func (m *member) keepPlace() {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	id, _ := m.client.GroupMetadata()
+	_ = m.client.LeaveGroupContext(ctx) // ends the heartbeats; that it is refused is the point
+	bye := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	bye.Group, bye.MemberID, bye.MemberEpoch, bye.InstanceID = m.group, id, leftForNow, &m.instanceID
+	if _, err := bye.RequestWith(ctx, m.client); err != nil {
+		m.write(journal.Entry{Event: journal.Failed, Error: fmt.Sprintf("keep the place in the group: %v", err)})
+	}
 }
 
 // joined says whether it is a member of the group.

@@ -42,10 +42,23 @@ type Collector struct {
 	infoErr error
 }
 
+// Target is what is read of a group.
+type Target struct {
+	// Topics whose lag is read.
+	Topics []string
+	// Consumer: the group is of type consumer (KIP-848), else a classic one.
+	Consumer bool
+}
+
+func (t Target) equal(other Target) bool {
+	return t.Consumer == other.Consumer && slices.Equal(t.Topics, other.Topics)
+}
+
 // tracked is a group that is read.
 type tracked struct {
-	topics     []string // sorted
+	target     Target // its topics are sorted
 	window     lag.Window
+	rebalances lag.Rebalances
 	readAt     time.Time // when the last tick that read it began
 	hurryUntil time.Time
 	atOnce     bool
@@ -102,20 +115,20 @@ func (c *Collector) Run(ctx context.Context) {
 	}
 }
 
-// Track reads a group from now on, at once for the first time or when its topics
-// have changed. It can be repeated at will.
-func (c *Collector) Track(group string, topics []string) {
-	topics = slices.Compact(slices.Sorted(slices.Values(topics)))
+// Track reads a group from now on, at once for the first time or when its target has
+// changed. It can be repeated at will.
+func (c *Collector) Track(group string, target Target) {
+	target.Topics = slices.Compact(slices.Sorted(slices.Values(target.Topics)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.groups[group]
 	if t == nil {
 		t = &tracked{}
 		c.groups[group] = t
-	} else if slices.Equal(t.topics, topics) {
+	} else if t.target.equal(target) {
 		return
 	}
-	t.topics, t.atOnce = topics, true
+	t.target, t.atOnce = target, true
 	c.poke()
 }
 
@@ -145,6 +158,16 @@ func (c *Collector) Hurry(group string, until time.Time) {
 	}
 }
 
+// ReadNow reads a tracked group at once: somebody waits for nothing else.
+func (c *Collector) ReadNow(group string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.groups[group]; t != nil {
+		t.atOnce = true
+		c.poke()
+	}
+}
+
 // Window is a copy of a group's readings of the last ten minutes, oldest first:
 // all of the last three minutes, before that one in ten seconds.
 func (c *Collector) Window(group string) lag.Window {
@@ -154,6 +177,16 @@ func (c *Collector) Window(group string) lag.Window {
 		return slices.Clone(t.window)
 	}
 	return nil
+}
+
+// Rebalances of a group since it is tracked.
+func (c *Collector) Rebalances(group string) lag.Rebalances {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.groups[group]; t != nil {
+		return t.rebalances
+	}
+	return lag.Rebalances{}
 }
 
 // Ping is what the last tick learned about the cluster: what it said last, and
@@ -205,11 +238,11 @@ func (c *Collector) untilNext(nextForAll time.Time) time.Duration {
 // tick reads some groups with one request of each kind per broker.
 func (c *Collector) tick(ctx context.Context, names []string) {
 	at := c.opts.Now()
-	asked := map[string][]string{}
+	asked := map[string]Target{}
 	c.mu.Lock()
 	for _, name := range names {
 		if t := c.groups[name]; t != nil {
-			asked[name] = t.topics
+			asked[name] = t.target
 			t.readAt, t.atOnce = at, false
 		}
 	}
@@ -227,13 +260,30 @@ func (c *Collector) tick(ctx context.Context, names []string) {
 		c.info = info
 	}
 	for name, reading := range readings {
-		if t := c.groups[name]; t != nil && slices.Equal(t.topics, asked[name]) {
+		if t := c.groups[name]; t != nil && t.target.equal(asked[name]) {
+			t.count(&reading)
 			t.window = thinned(append(t.window, reading), at)
 		}
 	}
 	c.mu.Unlock()
 	for _, name := range sortedKeys(readings) {
 		c.opts.OnReading(name)
+	}
+}
+
+// count counts the rebalances from the last reading that did not fail to the next.
+func (t *tracked) count(next *lag.Reading) {
+	if next.Err != "" {
+		return
+	}
+	if t.rebalances.Since.IsZero() {
+		t.rebalances.Since = next.At
+	}
+	for i := len(t.window) - 1; i >= 0; i-- {
+		if before := &t.window[i]; before.Err == "" {
+			t.rebalances.Add(before, next)
+			return
+		}
 	}
 }
 

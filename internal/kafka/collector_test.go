@@ -48,8 +48,8 @@ func TestReading(t *testing.T) {
 
 	at := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 	c := NewCollector(b.client, Options{Now: func() time.Time { return at }})
-	c.Track("billing", []string{"refunds", "orders", "orders", "absent"})
-	c.Track("nobody", []string{"orders"})
+	c.Track("billing", Target{Topics: []string{"refunds", "orders", "orders", "absent"}})
+	c.Track("nobody", Target{Topics: []string{"orders"}})
 	got := read(t, c)
 
 	orders := func(p int32) lag.TopicPartition { return lag.TopicPartition{Topic: "orders", Partition: p} }
@@ -57,10 +57,10 @@ func TestReading(t *testing.T) {
 	want := map[string]lag.Reading{
 		"billing": {
 			At:    at,
-			State: lag.StateStable,
+			State: lag.StateStable, Assignor: "range",
 			Members: []lag.Member{
-				{InstanceID: "billing-0000", ClientID: "client-of-billing-0000", Assigned: []lag.TopicPartition{orders(0), orders(1)}},
-				{InstanceID: "billing-0001", ClientID: "client-of-billing-0001", Assigned: []lag.TopicPartition{orders(2), orders(3)}},
+				{InstanceID: "billing-0000", ClientID: "client-of-billing-0000", Assigned: []lag.TopicPartition{orders(0), orders(1)}, Topics: []string{"orders"}},
+				{InstanceID: "billing-0001", ClientID: "client-of-billing-0001", Assigned: []lag.TopicPartition{orders(2), orders(3)}, Topics: []string{"orders"}},
 			},
 			Partitions: []lag.Partition{
 				{TopicPartition: orders(0), Committed: &seven, End: 9},
@@ -83,7 +83,7 @@ func TestReading(t *testing.T) {
 		},
 	}
 	served := cmpopts.IgnoreFields(lag.Reading{}, "Brokers", "Coordinator")
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(lag.Member{}, "MemberID"), cmpopts.IgnoreFields(lag.Partition{}, "Leader"), served); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(lag.Member{}, "MemberID", "Host"), cmpopts.IgnoreFields(lag.Partition{}, "Leader"), served); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	for name, r := range got {
@@ -97,8 +97,8 @@ func TestReading(t *testing.T) {
 		}
 	}
 	for _, m := range got["billing"].Members {
-		if m.MemberID == "" {
-			t.Errorf("instance %s has no member id", m.InstanceID)
+		if m.MemberID == "" || !strings.HasPrefix(m.Host, "127.0.0.1") {
+			t.Errorf("instance %s has the member id %q and the host %q", m.InstanceID, m.MemberID, m.Host)
 		}
 	}
 	if info, err := c.Ping(); err != nil || info.Brokers != 3 || info.ClusterID == "" {
@@ -129,7 +129,7 @@ func TestRequestsDoNotGrowWithGroups(t *testing.T) {
 	}
 	track := func(groups int) {
 		for i := range groups {
-			c.Track(fmt.Sprintf("group-%d", i), []string{fmt.Sprintf("t%d", i%3)})
+			c.Track(fmt.Sprintf("group-%d", i), Target{Topics: []string{fmt.Sprintf("t%d", i%3)}})
 		}
 	}
 	want := map[string]int{"Metadata": 1, "DescribeGroups": 3, "OffsetFetch": 3, "ListOffsets": 3}
@@ -149,9 +149,9 @@ func TestFailuresStayWhereTheyAre(t *testing.T) {
 	b.commit(t, "a", "orders", 0, 0)
 	c := NewCollector(b.client, Options{})
 	for _, group := range []string{"a", "b", "c"} {
-		c.Track(group, []string{"orders"})
+		c.Track(group, Target{Topics: []string{"orders"}})
 	}
-	c.Track("d", []string{"refunds"})
+	c.Track("d", Target{Topics: []string{"refunds"}})
 	b.Fault(
 		kfake.Fault{Keys: []kmsg.Key{kmsg.DescribeGroups}, Group: "a", Err: kerr.GroupAuthorizationFailed, Count: -1},
 		kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Group: "b", Err: kerr.GroupAuthorizationFailed, Count: -1},
@@ -191,7 +191,7 @@ func TestBrokerGoneAndBack(t *testing.T) {
 	b := newFakeBroker(t, kfake.NumBrokers(1), kfake.SeedTopics(2, "orders"))
 	addr := b.ListenAddrs()[0]
 	c := NewCollector(b.client, Options{})
-	c.Track("billing", []string{"orders"})
+	c.Track("billing", Target{Topics: []string{"orders"}})
 	if r := read(t, c)["billing"]; r.Err != "" {
 		t.Fatalf("before: %s", r.Err)
 	}
@@ -236,7 +236,7 @@ func TestSilentCoordinatorHoldsNobodyUp(t *testing.T) {
 	for i := range 12 {
 		name := fmt.Sprintf("group-%d", i)
 		groups[name] = b.CoordinatorFor(name) == silent
-		c.Track(name, []string{"orders"})
+		c.Track(name, Target{Topics: []string{"orders"}})
 	}
 	for name, r := range read(t, c) {
 		if r.Err != "" {
@@ -277,7 +277,7 @@ func TestRecreatedTopicBeginsAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := NewCollector(b.client, Options{StartsInterval: time.Hour})
-	c.Track("billing", []string{"orders"})
+	c.Track("billing", Target{Topics: []string{"orders"}})
 	partitions := func() []lag.Partition { return read(t, c)["billing"].Partitions }
 	tp := lag.TopicPartition{Topic: "orders"}
 	if diff := cmp.Diff([]lag.Partition{{TopicPartition: tp, Start: 6, End: 9}}, partitions()); diff != "" {
@@ -319,8 +319,8 @@ func TestRunTracksHurriesAndForgets(t *testing.T) {
 		_, err := c.Ping()
 		return err == nil
 	})
-	c.Track("calm", []string{"orders"})
-	c.Track("hurried", []string{"orders"})
+	c.Track("calm", Target{Topics: []string{"orders"}})
+	c.Track("hurried", Target{Topics: []string{"orders"}})
 	eventually(t, "both are read at once", func() bool { return calm.Load() > 0 && hurried.Load() > 0 })
 
 	c.Hurry("hurried", time.Now().Add(time.Hour))
@@ -328,13 +328,13 @@ func TestRunTracksHurriesAndForgets(t *testing.T) {
 	if n := calm.Load(); n != 1 {
 		t.Errorf("the other one was read %d times, want once", n)
 	}
-	c.Track("calm", []string{"orders"})
+	c.Track("calm", Target{Topics: []string{"orders"}})
 	c.Untrack("hurried")
 	if window := c.Window("hurried"); window != nil {
 		t.Errorf("%d readings of a group that is not tracked", len(window))
 	}
 	c.Hurry("hurried", time.Now().Add(time.Hour))
-	c.Track("calm", []string{"orders", "refunds"})
+	c.Track("calm", Target{Topics: []string{"orders", "refunds"}})
 	eventually(t, "one with other topics is read at once", func() bool { return calm.Load() == 2 })
 
 	cancel()

@@ -19,14 +19,14 @@ const notClassic = "is not a classic group"
 
 // description is what a coordinator says about a group, or why it is unknown.
 type description struct {
-	state       string
-	coordinator int32
-	members     []lag.Member
-	err         string
+	state, assignor    string
+	epoch, coordinator int32
+	members            []lag.Member
+	err                string
 }
 
-// describe asks the groups' coordinators for states and members, all groups of
-// a coordinator in one request.
+// describe asks the coordinators of classic groups for states and members, all groups
+// of a coordinator in one request.
 func (c *Client) describe(ctx context.Context, groups []string) map[string]description {
 	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
 	defer cancel()
@@ -60,7 +60,7 @@ func readGroup(g kmsg.DescribeGroupsResponseGroup) description {
 	notFound := g.ErrorCode == kerr.GroupIDNotFound.Code
 	switch {
 	case notFound && g.ErrorMessage != nil && strings.Contains(*g.ErrorMessage, notClassic):
-		return description{err: "the group is of type consumer (KIP-848), which is not supported yet: set group.protocol=classic in the consumers"}
+		return description{err: "the group is of type consumer (KIP-848), and membership.protocol is Classic: set group.protocol=classic in the consumers"}
 	case notFound:
 		return description{state: lag.StateDead}
 	case g.ErrorCode != 0:
@@ -70,7 +70,7 @@ func readGroup(g kmsg.DescribeGroupsResponseGroup) description {
 	}
 	read := description{state: g.State}
 	for _, m := range g.Members {
-		member := lag.Member{MemberID: m.MemberID, ClientID: m.ClientID}
+		member := lag.Member{MemberID: m.MemberID, ClientID: m.ClientID, Host: strings.TrimPrefix(m.ClientHost, "/")}
 		if m.InstanceID != nil {
 			member.InstanceID = *m.InstanceID
 		}
@@ -81,13 +81,35 @@ func readGroup(g kmsg.DescribeGroupsResponseGroup) description {
 				return description{err: fmt.Sprintf("reading what member %s owns: %v", m.MemberID, err)}
 			}
 			member.Assigned = assigned
+			member.Topics, member.Rack = readSubscription(m.ProtocolMetadata)
+			read.assignor = g.Protocol
 		}
 		read.members = append(read.members, member)
 	}
-	slices.SortFunc(read.members, func(a, b lag.Member) int {
+	sortMembers(read.members)
+	return read
+}
+
+// sortMembers puts them in the order of a reading.
+func sortMembers(members []lag.Member) {
+	slices.SortFunc(members, func(a, b lag.Member) int {
 		return cmp.Or(cmp.Compare(a.InstanceID, b.InstanceID), cmp.Compare(a.MemberID, b.MemberID))
 	})
-	return read
+}
+
+// readSubscription is what a member told the assignor: nothing is known of one that is
+// not written as consumers write it.
+func readSubscription(raw []byte) (topics []string, rack string) {
+	var subscription kmsg.ConsumerMemberMetadata
+	if err := subscription.ReadFrom(raw); err != nil {
+		return nil, ""
+	}
+	topics = append([]string{}, subscription.Topics...)
+	slices.Sort(topics)
+	if subscription.Rack != nil {
+		rack = *subscription.Rack
+	}
+	return topics, rack
 }
 
 func readAssignment(raw []byte) ([]lag.TopicPartition, error) {

@@ -34,7 +34,7 @@ func TestRemoveMembers(t *testing.T) {
 	b := newFakeBroker(t, kfake.NumBrokers(3), kfake.SeedTopics(6, "orders"))
 	b.join(t, "billing", "orders", "billing-0000", "billing-0001", "billing-0002")
 	c := NewCollector(b.client, Options{})
-	c.Track("billing", []string{"orders"})
+	c.Track("billing", Target{Topics: []string{"orders"}})
 	before := read(t, c)["billing"]
 	var members []MemberRef
 	for _, m := range before.Members[1:] {

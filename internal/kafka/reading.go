@@ -20,7 +20,7 @@ type logBegin struct {
 // read asks for everything about some groups, given by their topics. The order
 // matters: who owns what is never younger than the offsets, and a commit never
 // younger than the end of its log, so that lag is never negative.
-func (c *Collector) read(ctx context.Context, at time.Time, groups map[string][]string) (Info, map[string]lag.Reading, error) {
+func (c *Collector) read(ctx context.Context, at time.Time, groups map[string]Target) (Info, map[string]lag.Reading, error) {
 	readings := make(map[string]lag.Reading, len(groups))
 	info, topics, err := c.client.topics(ctx, union(groups))
 	if err != nil {
@@ -31,21 +31,28 @@ func (c *Collector) read(ctx context.Context, at time.Time, groups map[string][]
 	}
 	partitions := make(map[string][]lag.TopicPartition, len(groups))
 	var all []lag.TopicPartition
-	for name, wanted := range groups {
-		partitions[name] = partitionsOf(wanted, topics)
+	var classic, consumer []string
+	for _, name := range sortedKeys(groups) {
+		partitions[name] = partitionsOf(groups[name].Topics, topics)
+		if groups[name].Consumer {
+			consumer = append(consumer, name)
+		} else {
+			classic = append(classic, name)
+		}
 		all = append(all, partitions[name]...)
 	}
 	slices.SortFunc(all, lag.TopicPartition.Compare)
 	all = slices.Compact(all)
 
-	described := c.client.describe(ctx, sortedKeys(groups))
+	described := c.client.describe(ctx, classic)
+	maps.Copy(described, c.client.describeConsumer(ctx, consumer))
 	committed := c.client.committed(ctx, partitions)
 	ends := c.client.offsets(ctx, logEnd, all)
 	begins := c.logStarts(ctx, at, all, topics)
 
-	for name, wanted := range groups {
+	for name, target := range groups {
 		reading := lag.Reading{At: at, Brokers: info.Brokers}
-		for _, t := range wanted {
+		for _, t := range target.Topics {
 			switch {
 			case topics[t].err != "":
 				reading.Err = topics[t].err
@@ -56,7 +63,8 @@ func (c *Collector) read(ctx context.Context, at time.Time, groups map[string][]
 		if d := described[name]; d.err != "" {
 			reading.Err = d.err
 		} else {
-			reading.State, reading.Coordinator, reading.Members = d.state, d.coordinator, d.members
+			reading.State, reading.Assignor, reading.Epoch = d.state, d.assignor, d.epoch
+			reading.Coordinator, reading.Members = d.coordinator, d.members
 		}
 		if reading.Err != "" {
 			readings[name] = lag.Reading{At: at, Err: reading.Err}
@@ -118,10 +126,10 @@ func (c *Collector) logStarts(ctx context.Context, at time.Time, partitions []la
 }
 
 // union of the groups' topics, in order.
-func union(groups map[string][]string) []string {
+func union(groups map[string]Target) []string {
 	var all []string
-	for _, topics := range groups {
-		all = append(all, topics...)
+	for _, target := range groups {
+		all = append(all, target.Topics...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

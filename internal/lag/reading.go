@@ -17,6 +17,8 @@ const (
 	StateStable              = "Stable"
 	StatePreparingRebalance  = "PreparingRebalance"
 	StateCompletingRebalance = "CompletingRebalance"
+	StateAssigning           = "Assigning"   // KIP-848
+	StateReconciling         = "Reconciling" // KIP-848
 	StateEmpty               = "Empty"
 	StateDead                = "Dead"
 )
@@ -47,6 +49,12 @@ type Reading struct {
 	Brokers, Coordinator int32
 	// State of the group; StateDead for a group that the broker does not know.
 	State string
+	// Epoch of a group of type consumer (KIP-848), which grows by one with each rebalance;
+	// 0 for a classic group.
+	Epoch int32
+	// Assignor by which the group shares its partitions, in Kafka's name. Known only
+	// while the group is Stable.
+	Assignor string
 	// Members by instance id, then member id. Assignments are known only while
 	// the group is Stable.
 	Members []Member
@@ -61,7 +69,17 @@ type Member struct {
 	InstanceID string // empty: a dynamic member
 	MemberID   string
 	ClientID   string
-	Assigned   []TopicPartition // by topic and number
+	// Host is where the client was when its instance id first joined: the broker keeps
+	// that through a takeover.
+	Host     string
+	Assigned []TopicPartition // by topic and number
+	// Left: it has closed in order, and its place is kept (KIP-848 only: a classic member
+	// looks the same when it is gone).
+	Left bool
+	// Topics that it subscribes to, sorted, and the Rack that it says it is in. Known only
+	// while the group is Stable; nil: not known.
+	Topics []string
+	Rack   string
 }
 
 // Partition is what was read about one partition.

@@ -50,6 +50,16 @@ func (w Window) Last(span time.Duration) Window {
 	return w
 }
 
+// Before is the part of the window that was read before a time.
+func (w Window) Before(t time.Time) Window {
+	for i := range w {
+		if !w[i].At.Before(t) {
+			return w[:i]
+		}
+	}
+	return w
+}
+
 // Span is the time from the first to the last reading.
 func (w Window) Span() time.Duration {
 	if len(w) == 0 {
@@ -284,6 +294,37 @@ func Owned(members []Member) []TopicPartition {
 		all = append(all, m.Assigned...)
 	}
 	return all
+}
+
+// Share is what a member owns of one topic: so many partitions from the first of them on,
+// if they are neighbours.
+type Share struct{ First, Many int32 }
+
+// Of is what a member owns of a topic.
+func (m Member) Of(topic string) Share {
+	var s Share
+	for _, tp := range m.Assigned {
+		if tp.Topic == topic {
+			if s.Many == 0 {
+				s.First = tp.Partition
+			}
+			s.Many++
+		}
+	}
+	return s
+}
+
+// Owns says whether a member owns a partition.
+func (r *Reading) Owns(tp TopicPartition) bool {
+	return slices.ContainsFunc(r.Members, func(m Member) bool {
+		_, found := slices.BinarySearchFunc(m.Assigned, tp, TopicPartition.Compare)
+		return found
+	})
+}
+
+// Subscribed says whether a member subscribes to a topic.
+func (r *Reading) Subscribed(topic string) bool {
+	return slices.ContainsFunc(r.Members, func(m Member) bool { return slices.Contains(m.Topics, topic) })
 }
 
 // Unowned are the partitions that no member owns, in order.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,6 +29,8 @@ type Input struct {
 	Ordinal int32
 	// InstanceID is what the pod is given as its group.instance.id.
 	InstanceID string
+	// Session timeout of its consumers.
+	Session time.Duration
 	// Suffix ends the pod's name, so that a successor can stand beside its
 	// predecessor.
 	Suffix string
@@ -86,6 +89,7 @@ func metadata(in Input, consumer string) metav1.ObjectMeta {
 	annotations := withoutPrefix(in.Template.Annotations)
 	annotations[v1alpha1.AnnotationInstanceID] = in.InstanceID
 	annotations[v1alpha1.AnnotationConsumer] = consumer
+	annotations[v1alpha1.AnnotationSessionTimeout] = strconv.Itoa(int(sessionOf(in, consumer) / time.Second))
 	owner := metav1.NewControllerRef(in.Group, v1alpha1.GroupVersion.WithKind("ConsumerGroup"))
 	return metav1.ObjectMeta{
 		Name:            Name(in.Group.Name, in.Ordinal, in.Suffix),

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -105,6 +106,21 @@ func TestBuildRefuses(t *testing.T) {
 		change(&in)
 		if _, err := Build(in); err == nil || err.Error() != name {
 			t.Errorf("got error %v, want %s", err, name)
+		}
+	}
+}
+
+// A pod says which session timeout its consumers have, also if the template sets it.
+func TestBuildSaysTheSessionTimeout(t *testing.T) {
+	for name, want := range map[string]string{"KAFKA_SESSION_TIMEOUT_MS": "90", "OTHER": "45"} {
+		in := input(t, "testdata/minimal.template.yaml")
+		in.Template = parse(t, "spec: {containers: [{name: app, image: a, env: [{name: "+name+", value: '90000'}]}]}", v1alpha1.Consumer{})
+		pod, err := Build(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := pod.Annotations[v1alpha1.AnnotationSessionTimeout]; got != want {
+			t.Errorf("with %s it says %q, want %q", name, got, want)
 		}
 	}
 }
@@ -213,6 +229,7 @@ func input(t *testing.T, file string) Input {
 		Suffix:           "x7k2p",
 		LauncherImage:    "kohort-launcher:v0.1.0",
 		BootstrapServers: []string{"kafka-0:9092", "kafka-1:9092"},
+		Session:          45 * time.Second,
 	}
 }
 

@@ -23,8 +23,14 @@ type Observation struct {
 	Waiting, Warm bool
 	// Activated: the annotation names this very pod.
 	Activated bool
-	// Running: the consumer's program runs.
-	Running bool
+	// Running: the consumer's program runs, since StartedAt.
+	Running   bool
+	StartedAt time.Time
+	// Down: the consumer's container has ended, and was not started again yet.
+	Down bool
+	// BackingOff: it crashed again and again, and the kubelet waits before it starts it
+	// again.
+	BackingOff bool
 	// Ready is the pod's condition.
 	Ready bool
 	// Deleting since DeletedAt, with Grace between SIGTERM and SIGKILL.
@@ -33,6 +39,8 @@ type Observation struct {
 	Grace     time.Duration
 	// Ended: no process of the consumer runs or will run.
 	Ended bool
+	// Killed: its consumer did not end within the grace period, and was killed.
+	Killed bool
 	// Kept: the object stays after the deletion until Kohort lets it go.
 	Kept bool
 	// Forced: it is being deleted by force, and has not ended.
@@ -40,12 +48,19 @@ type Observation struct {
 	// Forsaken: it is being deleted, has not ended, and nobody will say so any more:
 	// its node is gone.
 	Forsaken bool
-	// Restarts of the consumer's program, and the reason of its last end.
-	Restarts int32
-	LastExit string
+	// Restarts of the consumer's program, when it ended before the last one, and the
+	// reason of its last end.
+	Restarts  int32
+	CrashedAt time.Time
+	LastExit  string
+	// Session timeout that the pod was given; 0: not known.
+	Session time.Duration
 	// Problem is why the pod does not get on, for people. Empty: nothing.
 	Problem string
 }
+
+// reasonCrashLoop is a kubelet's for a container that it does not start again yet.
+const reasonCrashLoop = "CrashLoopBackOff"
 
 // probeWithin is how long after the start of a container the kubelet's first probe
 // has come: the probe's period, and the second that statuses are rounded to.
@@ -66,8 +81,10 @@ func Observe(pod *corev1.Pod, now time.Time) Observation {
 		// The timestamp is the deadline; the grace period lies before it.
 		o.DeletedAt = pod.DeletionTimestamp.Add(-o.Grace)
 	}
+	o.Session = time.Duration(number(pod.Annotations[v1alpha1.AnnotationSessionTimeout])) * time.Second
 	consumer := consumerStatus(pod)
 	o.Ended = ended(pod, consumer, o.DeletedAt)
+	o.Killed = o.Deleting && killed(consumer, o.DeletedAt.Add(o.Grace))
 	o.Kept = slices.Contains(pod.Finalizers, v1alpha1.FinalizerPod)
 	o.Forced = o.Deleting && !o.Ended && o.Grace == 0
 	o.Forsaken = o.Deleting && !o.Ended && condemned(pod)
@@ -85,7 +102,15 @@ func Observe(pod *corev1.Pod, now time.Time) Observation {
 	o.Warm = o.Waiting && now.Sub(launcher.State.Running.StartedAt.Time) >= probeWithin
 	o.Running = consumer.State.Running != nil && (!launched || !held)
 	consumer = sinceActivation(consumer, waitRestarts(pod, o, consumer))
+	o.Down = !o.Deleting && (consumer.State.Terminated != nil || consumer.State.Waiting != nil && consumer.LastTerminationState.Terminated != nil)
+	o.BackingOff = consumer.State.Waiting != nil && consumer.State.Waiting.Reason == reasonCrashLoop
+	if o.Running {
+		o.StartedAt = consumer.State.Running.StartedAt.Time
+	}
 	o.Restarts = consumer.RestartCount
+	if last := consumer.LastTerminationState.Terminated; last != nil && o.Restarts > 0 {
+		o.CrashedAt = last.FinishedAt.Time
+	}
 	o.LastExit = lastExit(consumer)
 	o.Problem = problem(pod, consumer, o, now)
 	return o
@@ -97,11 +122,16 @@ func waitRestarts(pod *corev1.Pod, o Observation, consumer corev1.ContainerStatu
 	if o.Warm {
 		return consumer.RestartCount
 	}
-	n, err := strconv.ParseInt(pod.Annotations[v1alpha1.AnnotationWaitRestarts], 10, 32)
-	if err != nil {
+	return min(number(pod.Annotations[v1alpha1.AnnotationWaitRestarts]), consumer.RestartCount)
+}
+
+// number is one from 0 on that somebody wrote; 0 if it is none.
+func number(text string) int32 {
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || n < 0 {
 		return 0
 	}
-	return min(max(0, int32(n)), consumer.RestartCount)
+	return int32(n)
 }
 
 // sinceActivation leaves the restarts before it out of a status.
@@ -148,6 +178,16 @@ func ended(pod *corev1.Pod, consumer corev1.ContainerStatus, deletedAt time.Time
 		return pod.Status.ObservedGeneration >= pod.Generation
 	}
 	return !consumer.State.Terminated.FinishedAt.Time.Before(deletedAt.Truncate(time.Second))
+}
+
+// exitKilled is the exit code of a process that SIGKILL ended.
+const exitKilled = 128 + 9
+
+// killed says whether a consumer ended by SIGKILL when its grace period was over. Times
+// have no more than seconds.
+func killed(consumer corev1.ContainerStatus, deadline time.Time) bool {
+	t := consumer.State.Terminated
+	return t != nil && t.ExitCode == exitKilled && !t.FinishedAt.Time.Before(deadline.Add(-time.Second))
 }
 
 // wordMargin is how long before the grace deadline the launcher's word must have

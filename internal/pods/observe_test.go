@@ -17,6 +17,9 @@ import (
 // now is 45 seconds after the deletions of these tests were asked for.
 var now = time.Date(2026, 11, 21, 3, 0, 45, 0, time.UTC)
 
+// started is when the consumer of the pods here was.
+var started = time.Date(2026, 11, 21, 2, 0, 5, 0, time.UTC)
+
 // podHead begins each pod of these tests; its consumer is the second container.
 const podHead = `
 metadata:
@@ -27,6 +30,7 @@ metadata:
   annotations:
     kohort.dev/instance-id: orders-3f9a2-0003
     kohort.dev/consumer: app
+    kohort.dev/session-timeout-seconds: "45"
 `
 
 const podActivated = podHead + `    kohort.dev/activate: 5d1e
@@ -64,7 +68,7 @@ const appRuns = `
 `
 
 func TestObserve(t *testing.T) {
-	seen := Observation{Ordinal: 3, Revision: "7c8d9bb4f5", InstanceID: "orders-3f9a2-0003"}
+	seen := Observation{Ordinal: 3, Revision: "7c8d9bb4f5", InstanceID: "orders-3f9a2-0003", Session: 45 * time.Second}
 	with := func(change func(*Observation)) Observation {
 		o := seen
 		change(&o)
@@ -113,7 +117,40 @@ status:
 status:
   phase: Running
   conditions: [{type: Ready, status: "True"}]` + gatePassed + appRuns,
-			with(func(o *Observation) { o.Activated, o.Running, o.Ready = true, true, true })},
+			with(func(o *Observation) { o.Activated, o.Running, o.Ready, o.StartedAt = true, true, true, started })},
+		"restarted": {podActivated + podSpec + `
+status:
+  phase: Running` + gatePassed + `
+  containerStatuses:
+  - {name: app, ready: true, restartCount: 1, state: {running: {startedAt: "2026-11-21T02:00:05Z"}},
+     lastState: {terminated: {exitCode: 137, reason: OOMKilled, finishedAt: "2026-11-21T02:00:04Z"}}}
+`, with(func(o *Observation) {
+			o.Activated, o.Running, o.StartedAt = true, true, started
+			o.Restarts, o.CrashedAt, o.LastExit = 1, started.Add(-time.Second), "OOMKilled"
+		})},
+		"crashed again, restarts in back-off": {podActivated + podSpec + `
+status:
+  phase: Running` + gatePassed + `
+  containerStatuses:
+  - {name: app, restartCount: 1, state: {waiting: {reason: CrashLoopBackOff}},
+     lastState: {terminated: {exitCode: 3, reason: Error, finishedAt: "2026-11-21T02:00:05Z"}}}
+`, with(func(o *Observation) {
+			o.Activated, o.Down, o.BackingOff, o.LastExit = true, true, true, "Error"
+			o.Restarts, o.CrashedAt = 1, started
+			o.Problem = "consumer crashed 2 times, exit code 3; restarts in back-off"
+		})},
+		"killed when its grace period was over": {podActivated + deleted + podSpec + `
+status:
+  phase: Running` + gatePassed + `
+  containerStatuses:
+  - {name: app, state: {terminated: {exitCode: 137, reason: Error, finishedAt: "2026-11-21T03:00:30Z"}}}
+`, deleting(func(o *Observation) { o.Ended, o.Killed, o.LastExit = true, true, "Error" })},
+		"killed before": {podActivated + deleted + podSpec + `
+status:
+  phase: Running` + gatePassed + `
+  containerStatuses:
+  - {name: app, state: {terminated: {exitCode: 137, reason: OOMKilled, finishedAt: "2026-11-21T03:00:02Z"}}}
+`, deleting(func(o *Observation) { o.Ended, o.LastExit = true, "OOMKilled" })},
 		"crashed, restarts at once": {podActivated + podSpec + `
 status:
   phase: Running
@@ -121,7 +158,7 @@ status:
   containerStatuses:
   - {name: app, restartCount: 0, state: {terminated: {exitCode: 137, reason: OOMKilled, finishedAt: "2026-11-21T03:00:01Z"}}}
 `, with(func(o *Observation) {
-			o.Activated, o.LastExit = true, "OOMKilled"
+			o.Activated, o.Down, o.LastExit = true, true, "OOMKilled"
 			o.Problem = "consumer crashed once, exit code 137 (OOMKilled)"
 		})},
 		"crashed, deleted before it was restarted": {podActivated + deleted + podSpec + `
@@ -137,7 +174,7 @@ status:
 		"stopping": {podActivated + deleted + podSpec + `
 status:
   phase: Running` + gatePassed + appRuns, deleting(func(o *Observation) {
-			o.Running = true
+			o.Running, o.StartedAt = true, started
 			o.Problem = "ignores SIGTERM: deleted at 03:00:00 with 30 s of grace"
 		})},
 		"ended, others still stop": {podActivated + deleted + podSpec + `
@@ -154,7 +191,7 @@ status:
   - {name: app, ready: true, state: {running: {startedAt: "2026-11-21T02:00:05Z"}}}
   - {name: proxy, state: {terminated: {exitCode: 0, reason: Completed, finishedAt: "2026-11-21T03:00:01Z"}}}
 `, deleting(func(o *Observation) {
-			o.Running = true
+			o.Running, o.StartedAt = true, started
 			o.Problem = "ignores SIGTERM: deleted at 03:00:00 with 30 s of grace"
 		})},
 		"ended by phase": {podActivated + deleted + podSpec + `status: {phase: Succeeded}`,
@@ -173,7 +210,7 @@ status:
   phase: Failed
   conditions: [{type: DisruptionTarget, status: "True", reason: DeletionByPodGC}]` + gatePassed + appRuns,
 			deleting(func(o *Observation) {
-				o.Running, o.Forsaken = true, true
+				o.Running, o.Forsaken, o.StartedAt = true, true, started
 				o.Problem = "its node is gone, and nobody can say whether the consumer still runs"
 			})},
 		"a warm pod that is deleted": {podHead + deleted + podSpec + `

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -19,6 +20,7 @@ const (
 	groupInstanceID   property = "group.instance.id"
 	sessionTimeout    property = "session.timeout.ms"
 	heartbeatInterval property = "heartbeat.interval.ms"
+	groupProtocol     property = "group.protocol"
 )
 
 // variable carries a property into the consumer's container.
@@ -44,6 +46,7 @@ var presets = map[v1alpha1.Inject]preset{
 			{v1alpha1.EnvGroupInstanceID, groupInstanceID},
 			{v1alpha1.EnvSessionTimeoutMS, sessionTimeout},
 			{v1alpha1.EnvHeartbeatInterval, heartbeatInterval},
+			{v1alpha1.EnvGroupProtocol, groupProtocol},
 		},
 	},
 	// spring-kafka appends -0, -1 and so on to the instance id, one per thread of a
@@ -60,6 +63,7 @@ var presets = map[v1alpha1.Inject]preset{
 			{"SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_INSTANCE_ID", groupInstanceID},
 			{"SPRING_KAFKA_CONSUMER_PROPERTIES_SESSION_TIMEOUT_MS", sessionTimeout},
 			{"SPRING_KAFKA_CONSUMER_PROPERTIES_HEARTBEAT_INTERVAL_MS", heartbeatInterval},
+			{"SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_PROTOCOL", groupProtocol},
 		},
 	},
 }
@@ -84,19 +88,40 @@ func (p preset) property(name string) property {
 func identity(in Input, own []corev1.EnvVar) []corev1.EnvVar {
 	membership := &in.Group.Spec.Membership
 	values := map[property]string{
-		bootstrapServers:  strings.Join(in.BootstrapServers, ","),
-		groupID:           in.Group.GroupID(),
-		groupInstanceID:   in.InstanceID,
-		sessionTimeout:    strconv.FormatInt(membership.Session().Milliseconds(), 10),
-		heartbeatInterval: strconv.FormatInt(membership.Heartbeat().Milliseconds(), 10),
+		bootstrapServers: strings.Join(in.BootstrapServers, ","),
+		groupID:          in.Group.GroupID(),
+		groupInstanceID:  in.InstanceID,
+	}
+	if membership.Consumer() {
+		// Clients refuse the timeouts beside it: the broker has them, for the whole group.
+		values[groupProtocol] = "consumer"
+	} else {
+		values[sessionTimeout] = strconv.FormatInt(in.Session.Milliseconds(), 10)
+		values[heartbeatInterval] = strconv.FormatInt(membership.Heartbeat().Milliseconds(), 10)
 	}
 	preset := presets[in.Consumer.Preset()]
 	var env []corev1.EnvVar
 	for _, v := range preset.variables {
 		set := slices.ContainsFunc(own, func(o corev1.EnvVar) bool { return preset.property(o.Name) == v.property })
-		if !set {
-			env = append(env, corev1.EnvVar{Name: v.name, Value: values[v.property]})
+		if value, given := values[v.property]; given && !set {
+			env = append(env, corev1.EnvVar{Name: v.name, Value: value})
 		}
 	}
 	return env
+}
+
+// sessionOf is the session timeout that a container's consumers are given, which the
+// template may have set itself.
+func sessionOf(in Input, container string) time.Duration {
+	c := find(in.Template.Spec.Containers, container)
+	if c == nil {
+		return in.Session
+	}
+	preset := presets[in.Consumer.Preset()]
+	for _, v := range c.Env {
+		if ms, err := strconv.ParseInt(v.Value, 10, 64); err == nil && ms > 0 && preset.property(v.Name) == sessionTimeout {
+			return time.Duration(ms) * time.Millisecond
+		}
+	}
+	return in.Session
 }

@@ -103,7 +103,7 @@ func stuck(s corev1.ContainerStatus, name string) string {
 		case "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
 			"PreStartHookError", "PostStartHookError", "PreCreateHookError":
 			return withMessage(name+" cannot be started ("+w.Reason+")", w.Message)
-		case "CrashLoopBackOff":
+		case reasonCrashLoop:
 			return crashes(s, name) + "; restarts in back-off"
 		}
 	}

@@ -21,6 +21,9 @@ func Decide(in Input) Decision {
 	v := viewOf(in)
 	mend(v, &state)
 	v = v.under(state)
+	restarts := tune(v, &state)
+	noteLeaving(v, &state)
+	v = v.under(state)
 
 	if !in.Group.DeletedAt.IsZero() {
 		return wind(v, state)
@@ -28,16 +31,21 @@ func Decide(in Input) Decision {
 	why := advance(v, &state)
 	resizing := resize(v, &state)
 	v = v.under(state)
+	park(v, &state)
+	v = v.under(state)
 	proposals := make([]proposal, 0, len(v.slots))
 	for _, s := range v.slots {
 		proposals = append(proposals, propose(s, wantOf(v, state, s)))
 	}
 	actions := permit(v, &state, proposals)
 	return Decision{
-		State:   state,
-		Actions: actions,
-		Report:  reportOf(v.under(state), state, why, resizing),
-		After:   pollEvery,
+		State:        state,
+		Actions:      actions,
+		MinAvailable: minAvailable(v.under(state), state),
+		ReadNow:      readNow(v.under(state), proposals),
+		Restarts:     restarts,
+		Report:       reportOf(v.under(state), state, why, resizing),
+		After:        pollEvery,
 	}
 }
 
@@ -118,16 +126,24 @@ func (s slot) warm(revision string) bool {
 	return spare != nil && spare.Warm
 }
 
-// spare is a pod of the slot that waits, or will, to take it over; the warm ones
-// first.
+// spare is a pod of the slot that waits, or will, to take it over: one that can stay on
+// its node rather than another, then a warm one.
 func (s slot) spare(revision string) *Pod {
+	rank := func(p *Pod) int { return 2*btoi(p.Draining != "") + btoi(!p.Warm) }
 	var found *Pod
 	for _, p := range s.others {
-		if p.spare() && p.Revision == revision && (found == nil || p.Warm && !found.Warm) {
+		if p.spare() && p.Revision == revision && (found == nil || rank(p) < rank(found)) {
 			found = p
 		}
 	}
 	return found
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // inSize are the slots that shall have a holder.
@@ -166,7 +182,11 @@ func hold(v seen, state *v1alpha1.GroupState, s slot, p *Pod) {
 	kept := slotState(state, s.ordinal)
 	kept.Holder, kept.Pod, kept.Revision = p.UID, p.Name, p.Revision
 	kept.Since, kept.LostSince = metav1.NewMicroTime(v.Now), nil
-	kept.MemberBefore = memberBefore(v, s)
+	kept.MemberBefore, kept.Restarts = s.memberBefore(v.Window), 0
+	kept.RetryAt, kept.Failure = nil, ""
+	if kept.Awaited == nil {
+		kept.Awaited = &v1alpha1.AwaitedState{Kind: v1alpha1.RestartStart, Since: metav1.NewMicroTime(v.Now)}
+	}
 }
 
 func micro(t time.Time) *metav1.MicroTime {

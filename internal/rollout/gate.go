@@ -236,7 +236,7 @@ func (e evidence) unsettled(r *lag.Reading) string {
 	if !e.v.joined(e.slot, r) {
 		return e.v.notJoined(e.slot, r)
 	}
-	return unsettledBut(e.v, e.state, r, func(s slot) bool { return leftAside(e.state, s) })
+	return unsettledBut(e.v, e.state, r, exempt{fresh: true, slots: func(s slot) bool { return leftAside(e.state, s) }})
 }
 
 // leftAside are slots that were broken before the rollout and are still as they
@@ -263,7 +263,7 @@ func unfit(v seen, state v1alpha1.GroupState, s slot) string {
 			return fmt.Sprintf("slot %d does not consume%s", other.ordinal, problemOf(other.holder))
 		}
 	}
-	if why := unsettledBut(v, state, v.reading, func(s slot) bool { return leftAside(state, s) }); why != "" {
+	if why := unsettledBut(v, state, v.reading, exempt{fresh: true, slots: func(s slot) bool { return leftAside(state, s) }}); why != "" {
 		return why
 	}
 	return standstill(v, state)
@@ -312,7 +312,8 @@ func baselineOf(v seen, state v1alpha1.GroupState) v1alpha1.Baseline {
 				kept.Lag = &behind
 			}
 			recent := read.Since(s.state.Since.Time)
-			if flow, known := recent.Flow(owned); known && recent.Span() >= judgeFor {
+			// What a slot did in which nobody consumed is no measure for who does.
+			if flow, known := recent.Flow(owned); known && recent.Span() >= judgeFor && !kept.Broken {
 				percent := int32(100)
 				if flow.Produced > 0 {
 					percent = int32(min(100, flow.Consumed*100/flow.Produced))

@@ -28,13 +28,26 @@ type Input struct {
 
 // Group is what the spec asks for, with its defaults.
 type Group struct {
-	Names          membership.Naming // of the members
-	Revision       string            // of the present template
-	Budget         int               // slots that may be in handover at once
-	SettledFor     time.Duration
-	Deadline       time.Duration
-	Heartbeat      time.Duration
-	Session        time.Duration // after which an absent member is dropped
+	Names      membership.Naming // of the members
+	Assignor   string            // as Kafka names it
+	Topics     []string          // that the consumers subscribe to
+	Revision   string            // of the present template
+	Budget     int               // slots that may be in handover at once
+	SettledFor time.Duration
+	Deadline   time.Duration
+	Heartbeat  time.Duration
+	// Consumer: the group is of type consumer (KIP-848), whose broker refuses an instance
+	// id as long as the member that has it has not left.
+	Consumer bool
+	// SessionMin and SessionMax bound the session timeout.
+	SessionMin, SessionMax time.Duration
+	// LostWaits: a lost pod is replaced only if it is one of LostDead, which a person says
+	// are dead.
+	LostWaits bool
+	LostDead  []string
+	// CrashBackOff is for how long a slot is left out of the group whose consumer
+	// crashes over and over.
+	CrashBackOff   time.Duration
 	PauseOnFailure bool
 	// Warm says whether a successor waits warm before its predecessor stops; ""
 	// is Auto.
@@ -59,13 +72,23 @@ type Pod struct {
 	// Crowded is why no node has room for the pod while its predecessor is there;
 	// "" if there is room, or something else is the matter.
 	Crowded string
+	// Draining is why the pod has to leave its node, as in "node a is cordoned"; "" if it
+	// can stay.
+	Draining string
 	// Activated: the pod may run its consumer.
 	Activated bool
-	// Running: the consumer's container runs.
-	Running bool
-	Ready   bool
-	// Deleting: the pod is being deleted.
-	Deleting bool
+	// Running: the consumer's container runs, since StartedAt.
+	Running   bool
+	StartedAt time.Time
+	Ready     bool
+	// Down: the consumer's container has ended by itself, and was not started again yet.
+	Down bool
+	// BackingOff: the consumer's container crashed again and again, and the kubelet waits
+	// before it starts it again.
+	BackingOff bool
+	// Deleting: the pod is being deleted, since DeletedAt.
+	Deleting  bool
+	DeletedAt time.Time
 	// Kept: its object stays after the deletion until it is let go, so that no end is
 	// missed.
 	Kept bool
@@ -74,8 +97,14 @@ type Pod struct {
 	Forsaken bool
 	// Ended: its consumer cannot run any more (product.md: ended).
 	Ended bool
-	// Restarts of the consumer's container.
-	Restarts int32
+	// Killed: its consumer did not end within its grace period, and was killed.
+	Killed bool
+	// Restarts of the consumer's container since the activation, the last one after
+	// an end at CrashedAt.
+	Restarts  int32
+	CrashedAt time.Time
+	// Session timeout that its consumers were given; 0: not known.
+	Session time.Duration
 	// Problem is why the pod does not get on, for people. Empty: nothing.
 	Problem string
 }
@@ -106,20 +135,24 @@ const (
 	ReleasePod ActionKind = "ReleasePod"
 	// RemoveMembers removes members from the group in one request.
 	RemoveMembers ActionKind = "RemoveMembers"
+	// ForceRebalance removes a member that lives from the group: it joins again at once,
+	// and the group shares its partitions anew.
+	ForceRebalance ActionKind = "ForceRebalance"
 )
 
 // Action is something to do, after the state was written.
 type Action struct {
 	Kind     ActionKind
 	Ordinal  int32
-	Revision string // CreatePod
-	Suffix   string // CreatePod: ends the pod's name
-	AtOnce   bool   // CreatePod: nobody holds the slot, so nothing is to be proven first
-	Pod      string // ActivatePod, DeletePod, ReleasePod
+	Revision string        // CreatePod
+	Suffix   string        // CreatePod: ends the pod's name
+	AtOnce   bool          // CreatePod: nobody holds the slot, so nothing is to be proven first
+	Session  time.Duration // CreatePod: the session timeout of its consumers
+	Pod      string        // ActivatePod, DeletePod, ReleasePod
 	UID      types.UID
 	Version  string      // DeletePod
 	First    string      // DeletePod: why the pod goes before its successor is warm; "" if it does not
-	Members  []MemberRef // RemoveMembers
+	Members  []MemberRef // RemoveMembers, ForceRebalance
 	Reason   string
 }
 
@@ -135,7 +168,13 @@ type Decision struct {
 	// State to persist before anything of Actions is done.
 	State   v1alpha1.GroupState
 	Actions []Action
-	Report  Report
+	// MinAvailable is how many pods an eviction must leave ready.
+	MinAvailable int32
+	// ReadNow: something waits for nothing but the next reading.
+	ReadNow bool
+	// Restarts that were measured now.
+	Restarts []v1alpha1.RestartState
+	Report   Report
 	// Done: the object is being deleted and nothing is left to do.
 	Done bool
 	// After is when to decide again if nothing happens; zero: no need.
@@ -155,8 +194,11 @@ type Report struct {
 	Desired int32
 	// Settled is "" if the group is settled, else what is missing.
 	Settled string
-	// Surplus names members that the slots should not have; "" if there are none.
-	Surplus string
+	// Findings are about clients that are not what the spec says, the gravest first.
+	Findings []Finding
+	// Differs is how the partitions are shared otherwise than the spec lets expect; ""
+	// if they are not, or nothing can be said.
+	Differs string
 	// Unknown is why there is no fresh reading; "" if there is one.
 	Unknown string
 	// Standing names a partition with lag and no commit; "" if there is none.

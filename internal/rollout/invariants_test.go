@@ -50,12 +50,16 @@ func (c *checker) truth() string {
 	return ""
 }
 
-// touch notes whether a slot under a bad revision has partitions.
+// touch notes whether a slot under a bad revision has partitions, or had when it passed
+// the gate: an idle one passes, and may be given some later.
 func (c *checker) touch(p *simPod) {
 	if c.onBad[p.Revision] == nil {
 		c.onBad[p.Revision] = map[int32]bool{}
 	}
+	r := c.w.object.state.Rollout
+	passed := r != nil && r.To == p.Revision && slices.Contains(r.Passed, p.Ordinal)
 	switch {
+	case passed && !c.onBad[p.Revision][p.Ordinal]:
 	case c.w.owns(p.Ordinal):
 		c.onBad[p.Revision][p.Ordinal] = true
 	case c.w.memberOf(p) && !c.w.preparing:
@@ -149,12 +153,18 @@ func leftBehind(in Input, d Decision, act Action) string {
 // and no removal but of absent ids.
 func calmMembership(in Input, d Decision) string {
 	r := freshReading(in)
-	if r == nil || in.State.Size == nil {
+	if r == nil || in.State.Size == nil || in.Group.Consumer { // whose rebalances wait for nobody
 		return ""
 	}
 	grows := *d.State.Size > *in.State.Size
+	anew := comesAnew(in, d, r)
 	var removed []string
+	forced := false
 	for _, act := range d.Actions {
+		if act.Kind == ForceRebalance {
+			forced = true // of a member that consumes, by its nature
+			continue
+		}
 		for _, ref := range act.Members {
 			removed = append(removed, ref.InstanceID)
 		}
@@ -164,7 +174,9 @@ func calmMembership(in Input, d Decision) string {
 		for _, id := range idsOf(in.Group.Names, ordinal) {
 			_, listed := r.Member(id)
 			switch {
-			case grows && listed && !runs:
+			case forced && listed && !runs:
+				return fmt.Sprintf("invariant 2: a rebalance is forced while nobody runs under %s", id)
+			case (grows || anew) && listed && !runs:
 				return fmt.Sprintf("invariant 2: the group grows while %s is absent", id)
 			case grows && r.State == lag.StatePreparingRebalance:
 				return "invariant 2: the group grows in the middle of a rebalance"
@@ -174,6 +186,20 @@ func calmMembership(in Input, d Decision) string {
 		}
 	}
 	return ""
+}
+
+// comesAnew: a slot whose ids have left the group gets a holder that will join it.
+func comesAnew(in Input, d Decision, r *lag.Reading) bool {
+	return slices.ContainsFunc(d.State.Slots, func(s v1alpha1.SlotState) bool {
+		adopted := slices.ContainsFunc(in.Pods, func(p Pod) bool { return p.UID == s.Holder && p.Activated })
+		if s.Holder == "" || s.Holder == holderIn(in.State, s.Ordinal) || adopted {
+			return false
+		}
+		return !slices.ContainsFunc(idsOf(in.Group.Names, s.Ordinal), func(id string) bool {
+			_, listed := r.Member(id)
+			return listed
+		})
+	})
 }
 
 // enoughAvailable is invariant 5: with what a decision stops, no more than the

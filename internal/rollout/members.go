@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,9 +23,9 @@ func refs(members []lag.Member) []MemberRef {
 	return refs
 }
 
-// Joined says whether each of a slot's ids is a member, under another member id
+// joinedAs says whether each of a slot's ids is a member, under another member id
 // than before: as SlotState.MemberBefore has it.
-func Joined(ids []string, before string, r *lag.Reading) bool {
+func joinedAs(ids []string, before string, r *lag.Reading) bool {
 	for i, id := range ids {
 		m, listed := r.Member(id)
 		if !listed || mark(m, len(ids)) == markOf(before, i, len(ids)) {
@@ -81,12 +82,12 @@ func (s slot) stayed(r *lag.Reading) []lag.Member {
 	return stayed
 }
 
-// memberBefore is what the broker has of the slot's members now: as the newest
-// reading says, fresh or not, if it is from the time of the present holder, or
-// from after the end of the last one.
-func memberBefore(v seen, s slot) string {
-	for i := len(v.Window) - 1; i >= 0; i-- {
-		if r := &v.Window[i]; r.Err == "" && r.At.After(s.state.Since.Time) {
+// memberBefore is what the broker has of the slot's members: as the last of some
+// readings says, fresh or not, if it is from the time of the present holder, or from
+// after the end of the last one.
+func (s slot) memberBefore(read lag.Window) string {
+	for i := len(read) - 1; i >= 0; i-- {
+		if r := &read[i]; r.Err == "" && r.At.After(s.state.Since.Time) {
 			return s.marks(r)
 		}
 	}
@@ -97,24 +98,40 @@ func memberBefore(v seen, s slot) string {
 }
 
 // joined says whether the slot's holder is a member by this reading, with all of
-// its consumers: read after it became the holder, and listed under other member
-// ids than before. If those are not known, they are gone when their session is
-// over.
+// its consumers: read after it became the holder, or its last crash was noted, and
+// listed under other member ids than before, or for longer than those could be.
 func (v seen) joined(s slot, r *lag.Reading) bool {
-	since := s.state.Since.Time
-	if s.state.MemberBefore == v1alpha1.UnknownMember {
-		since = since.Add(v.Group.Session)
+	switch {
+	case s.state.Holder == "" || !r.At.After(s.state.Since.Time):
+		return false
+	case r.At.After(v.outlasts(s)):
+		return len(s.members(r)) == len(s.ids)
+	default:
+		return s.state.MemberBefore != v1alpha1.UnknownMember && joinedAs(s.ids, s.state.MemberBefore, r)
 	}
-	return s.state.Holder != "" && r.At.After(since) && Joined(s.ids, s.state.MemberBefore, r)
 }
 
-// mayHaveJoined: the slot's holder consumes, and nobody knows yet whether it is the
-// member that is listed.
-func (v seen) mayHaveJoined(s slot) bool {
-	if v.reading == nil || !s.holder.consuming() || s.state.MemberBefore != v1alpha1.UnknownMember {
-		return false
+// outlasts is when the member of before is not listed any more, if it is not known
+// to have gone sooner: its session is over.
+func (v seen) outlasts(s slot) time.Time {
+	session := time.Duration(s.state.SessionBefore) * time.Second
+	if session == 0 {
+		session = time.Duration(v.State.SessionSeconds) * time.Second
 	}
-	return len(s.members(v.reading)) == len(s.ids) && !v.joined(s, v.reading)
+	return s.state.Since.Add(cmp.Or(session, v.Group.SessionMax))
+}
+
+// mayHaveJoined: the slot's holder consumes, and nobody knows yet whether it is a
+// member: nothing was read since, or it is not known who the member is that is listed.
+func (v seen) mayHaveJoined(s slot) bool {
+	switch {
+	case v.reading == nil || !s.holder.consuming() || v.joined(s, v.reading):
+		return false
+	case !v.reading.At.After(s.state.Since.Time):
+		return true
+	default:
+		return s.state.MemberBefore == v1alpha1.UnknownMember && len(s.members(v.reading)) == len(s.ids)
+	}
 }
 
 // absent slots hold up a rebalance of the group: an id of theirs is a member and
@@ -144,7 +161,9 @@ func (v seen) notJoined(s slot, r *lag.Reading) string {
 			s.ordinal, len(s.ids), areIDs(missing), len(s.ids)) + v.instead(s, r)
 	case s.state.MemberBefore == v1alpha1.UnknownMember && !v.joined(s, r):
 		return fmt.Sprintf("slot %d (%s) may not have joined: it is not known which member the pod before was, whose session may last until %s",
-			s.ordinal, s.name(), s.state.Since.Add(v.Group.Session).UTC().Format(time.TimeOnly))
+			s.ordinal, s.name(), v.outlasts(s).UTC().Format(time.TimeOnly))
+	case len(before) > 0 && s.state.Restarts > 0:
+		return fmt.Sprintf("slot %d (%s) has not joined since it crashed: the group still has the member of before", s.ordinal, listIDs(before))
 	case len(before) > 0:
 		return fmt.Sprintf("slot %d (%s) has not joined: the group still has the member of the pod before", s.ordinal, listIDs(before))
 	}
@@ -169,17 +188,6 @@ func (v seen) strays(r *lag.Reading, of func(ordinal int32) bool) []string {
 		}
 	}
 	return ids
-}
-
-// surplus says what members there are that the slots should not have, although all
-// of theirs are there; "" if none.
-func (v seen) surplus() string {
-	strays := v.strays(v.reading, func(int32) bool { return true })
-	if len(strays) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("consumer.consumersPerPod is %d; %s in the group as well: does the program run more consumers?",
-		len(v.Group.Names.IDs(0)), areIDs(strays))
 }
 
 // name is how people are told of a slot's ids.

@@ -145,7 +145,7 @@ func TestMemberBefore(t *testing.T) {
 			if kept != c.kept {
 				t.Errorf("kept %q, want %q", kept, c.kept)
 			}
-			if got := Joined(c.ids, kept, &lag.Reading{Members: c.after}); got != c.joined {
+			if got := joinedAs(c.ids, kept, &lag.Reading{Members: c.after}); got != c.joined {
 				t.Errorf("joined: %t, want %t", got, c.joined)
 			}
 		})

@@ -1,11 +1,13 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
 )
 
 // awayHeartbeats is for how many heartbeats the id of a lost pod must stay away
@@ -19,24 +21,30 @@ const lostRetry = 60 * time.Second
 
 // mend brings the state in line with what became of the holders: it takes an
 // active pod without a state for the holder it is, notes the end of a holder
-// before its object goes, notes that one is lost, and frees the slot of a lost
-// one whose id stayed away.
+// before its object goes, or its crash, notes that one is lost, and frees the slot of
+// a lost one whose id stayed away.
 func mend(v seen, state *v1alpha1.GroupState) {
 	for _, s := range v.slots {
 		switch {
+		case s.lost() && v.awaitsPerson(s):
+			if kept := slotState(state, s.ordinal); kept.LostSince == nil {
+				kept.LostSince = micro(v.Now)
+			}
 		case s.lost():
 			kept := slotState(state, s.ordinal)
-			member := memberBefore(v, s)
+			member := s.memberBefore(v.Window)
 			learned := kept.MemberBefore == v1alpha1.UnknownMember && member != v1alpha1.UnknownMember
 			if kept.LostSince == nil || learned || v.Now.Sub(kept.LostSince.Time) > lostRetry {
 				kept.LostSince, kept.MemberBefore = micro(v.Now), member
 			} else if stayedAway(v, s) {
-				kept.Holder, kept.Pod, kept.LostSince = "", "", nil
+				kept.Holder, kept.Pod, kept.LostSince, kept.Awaited = "", "", nil, nil
 			}
 		case s.holder != nil && s.holder.Ended:
 			noteEnd(v, state, s)
 		case s.holder != nil && s.state.LostSince != nil:
 			slotState(state, s.ordinal).LostSince = nil
+		case s.holder != nil && s.holder.Restarts > s.state.Restarts:
+			noteCrash(v, state, s)
 		}
 	}
 	for _, s := range v.under(*state).slots {
@@ -49,11 +57,35 @@ func mend(v seen, state *v1alpha1.GroupState) {
 	}
 }
 
+// awaitsPerson: a lost slot stays as it is until a person says that its process is dead.
+func (v seen) awaitsPerson(s slot) bool {
+	return v.Group.LostWaits && !slices.Contains(v.Group.LostDead, s.state.Pod)
+}
+
 // noteEnd frees the slot of a holder that has ended.
 func noteEnd(v seen, state *v1alpha1.GroupState, s slot) {
 	kept := slotState(state, s.ordinal)
 	kept.Holder, kept.Pod, kept.LostSince = "", "", nil
-	kept.MemberBefore = memberBefore(v, s)
+	replaced(v, kept, s, v.Window)
+	kept.Killed = s.holder.Killed
+	if s.holder.Deleting {
+		kept.Awaited = &v1alpha1.AwaitedState{Kind: v1alpha1.RestartStop, Since: metav1.NewMicroTime(s.holder.DeletedAt)}
+	}
+}
+
+// noteCrash: the holder's consumer was started again, and has to join again.
+func noteCrash(v seen, state *v1alpha1.GroupState, s slot) {
+	kept := slotState(state, s.ordinal)
+	kept.Restarts = s.holder.Restarts
+	replaced(v, kept, s, v.Window.Before(s.holder.StartedAt))
+	kept.Awaited = &v1alpha1.AwaitedState{Kind: v1alpha1.RestartCrash, Since: metav1.NewMicroTime(s.holder.CrashedAt)}
+}
+
+// replaced notes that the members that some readings show last are those of a process
+// that is gone.
+func replaced(v seen, kept *v1alpha1.SlotState, s slot, read lag.Window) {
+	kept.MemberBefore = s.memberBefore(read)
+	kept.SessionBefore = int32(s.holder.Session / time.Second)
 	kept.Since = metav1.NewMicroTime(v.Now)
 }
 
@@ -91,10 +123,11 @@ func stayedAway(v seen, s slot) bool {
 }
 
 // adopt makes an active pod that no state knows the holder that it is: after a
-// restore, or when the object was replaced by another of its name.
+// restore, or when the object was replaced by another of its name. One that was there
+// when the end of the slot's last holder was noted is that one, as it was seen before.
 func adopt(v seen, state *v1alpha1.GroupState, s slot) {
 	for _, p := range s.others {
-		if p.active() {
+		if p.active() && p.Created.After(s.state.Since.Time) {
 			kept := slotState(state, s.ordinal)
 			kept.Holder, kept.Pod, kept.Revision = p.UID, p.Name, p.Revision
 			kept.Since = metav1.NewMicroTime(v.Now)

@@ -24,7 +24,7 @@ var mutations = []struct {
 		"invariant 1",
 	}, {
 		"the group grows while an id is absent", "resize.go",
-		"if othersAbsent(v, *state) {", "if false {",
+		"if v.anyAbsent(v.inSize(*state)) {", "if false {",
 		"invariant 2",
 	}, {
 		"a holder is stopped with no reading", "permit.go",
@@ -59,8 +59,8 @@ var mutations = []struct {
 		"refs = append(refs, MemberRef{m.InstanceID, m.MemberID})", "refs = append(refs, MemberRef{m.InstanceID, m.MemberID[:0]})",
 		"invariant 9",
 	}, {
-		"of a slot's members one is removed", "permit.go",
-		"gone = append(gone, refs(members)...)", "gone = append(gone, refs(members[:1])...)",
+		"of a slot's members one is removed", "remove.go",
+		"gone = append(gone, members...)", "gone = append(gone, members[:min(1, len(members))]...)",
 		"invariant 9",
 	}, {
 		"one consumer of a slot is enough to have joined", "members.go",

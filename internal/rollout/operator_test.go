@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -46,7 +47,7 @@ func (o *simOperator) look() {
 		o.window = append(o.window, o.late[0])
 		o.late = o.late[1:]
 	}
-	for len(o.window) > 0 && w.now.Sub(o.window[0].At) > time.Minute {
+	for len(o.window) > 0 && w.now.Sub(o.window[0].At) > cmp.Or(w.keepReadings, time.Minute) {
 		o.window = o.window[1:]
 	}
 }
@@ -93,8 +94,9 @@ func (o *simOperator) input() Input {
 		Window:  o.window,
 		Desired: obj.spec.Desired,
 		Group: Group{
-			Names: w.names, Revision: obj.spec.Revision, Budget: obj.spec.Budget,
-			SettledFor: 5 * time.Second, Deadline: 3 * time.Minute, Heartbeat: simHeartbeat, Session: simSession,
+			Consumer: w.kip848, Names: w.names, Assignor: "range", Topics: []string{simTopic}, Revision: obj.spec.Revision, Budget: obj.spec.Budget,
+			SettledFor: 5 * time.Second, Deadline: 3 * time.Minute, Heartbeat: simHeartbeat,
+			SessionMin: simSession, SessionMax: simSessionMax, CrashBackOff: cmp.Or(w.crashBackOff, simCrashBackOff), LostWaits: w.lostWaits, LostDead: w.lostDead,
 			Paused: obj.spec.Paused, DeletedAt: obj.spec.DeletedAt,
 		},
 	}
@@ -148,6 +150,7 @@ func (o *simOperator) run(killAfter int) (in Input, d Decision, killed bool) {
 		killAfter--
 		w.apply(a)
 	}
+	w.minAvailable = d.MinAvailable
 	return in, d, false
 }
 
@@ -155,7 +158,7 @@ func (o *simOperator) run(killAfter int) (in Input, d Decision, killed bool) {
 func (w *world) apply(a Action) {
 	switch a.Kind {
 	case CreatePod:
-		w.createPod(a.Ordinal, a.Revision, a.Suffix)
+		w.createPod(a.Ordinal, a.Revision, a.Suffix, a.Session)
 	case ActivatePod:
 		p := w.find(a.Pod, a.UID)
 		switch {
@@ -177,7 +180,7 @@ func (w *world) apply(a Action) {
 			p.Kept = false
 			w.savePods()
 		}
-	case RemoveMembers:
+	case RemoveMembers, ForceRebalance:
 		w.removals = append(w.removals, removal{w.now.Add(w.between(0, removalFlight)), a.Members})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
@@ -17,21 +18,32 @@ import (
 func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
 	var actions []Action
 	for _, p := range proposals {
-		actions = append(actions, tend(p)...)
+		actions = append(actions, tend(p, time.Duration(state.SessionSeconds)*time.Second)...)
 		switch p.move {
 		case take:
+			if v.disturbs(p.slot) || v.refused(p.slot) {
+				continue
+			}
 			hold(v, state, p.slot, p.pod)
 			actions = append(actions, activation(p.pod))
 		case activate:
 			actions = append(actions, activation(p.pod))
 		case discard:
 			actions = append(actions, deletion(p.pod, "its revision is not wanted any more, and it has not consumed yet"))
+		case renew:
+			slotState(state, p.slot.ordinal).GivenUp++
+			actions = append(actions, deletion(p.pod, "its client has given up since the broker refused it"))
+		case bench:
+			actions = append(actions, deletion(p.pod, "its consumer crashes over and over"))
 		case shrink:
 			actions = append(actions, deletion(p.pod, fmt.Sprintf("slot %d is not wanted any more", p.slot.ordinal)))
 		}
 	}
-	actions = append(actions, handovers(v, *state, proposals)...)
-	actions = append(actions, removals(v, state, proposals)...)
+	disruptions := append(handovers(v, *state, proposals), removals(v, state, proposals)...)
+	if len(disruptions) == 0 {
+		disruptions = force(v, state)
+	}
+	actions = append(actions, disruptions...)
 	return append(actions, Releases(v.Pods, *state)...)
 }
 
@@ -50,10 +62,12 @@ func Releases(pods []Pod, state v1alpha1.GroupState) []Action {
 }
 
 // tend makes and deletes the pods around a slot's holder.
-func tend(p proposal) []Action {
+func tend(p proposal, session time.Duration) []Action {
 	var actions []Action
 	for _, c := range p.create {
-		actions = append(actions, Action{Kind: CreatePod, Ordinal: p.slot.ordinal, Revision: c.revision, Suffix: suffix(p.slot, c.revision), AtOnce: c.atOnce})
+		actions = append(actions, Action{
+			Kind: CreatePod, Ordinal: p.slot.ordinal, Revision: c.revision, Suffix: suffix(p.slot, c.revision), AtOnce: c.atOnce, Session: session,
+		})
 	}
 	for _, pod := range p.delete {
 		actions = append(actions, deletion(pod, "it is of no use to its slot"))
@@ -97,7 +111,11 @@ func handovers(v seen, state v1alpha1.GroupState, proposals []proposal) []Action
 			continue
 		}
 		missing[p.slot.ordinal] = true
-		a := deletion(p.pod, fmt.Sprintf("revision %s takes slot %d over", p.run, p.slot.ordinal))
+		why := fmt.Sprintf("revision %s takes slot %d over", p.run, p.slot.ordinal)
+		if p.leaves != "" {
+			why = fmt.Sprintf("slot %d moves to another node: %s", p.slot.ordinal, p.leaves)
+		}
+		a := deletion(p.pod, why)
 		if !p.slot.warm(p.run) {
 			a.First = p.first
 		}
@@ -152,49 +170,4 @@ func unavailable(v seen, state v1alpha1.GroupState) map[int32]bool {
 		}
 	}
 	return missing
-}
-
-// removals removes the members of slots that are lost or beyond the size, each
-// kind in one request; a slot beyond the size of which nothing is left is
-// forgotten.
-func removals(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
-	var lost, gone []MemberRef
-	pending := false
-	for _, p := range proposals {
-		switch {
-		case p.move == shrink || p.slot.ordinal >= sizeOf(*state) && p.slot.holder != nil:
-			pending = true
-		case p.move != remove || v.reading == nil:
-		case p.slot.lost():
-			if v.reading.At.After(p.slot.state.LostSince.Time) {
-				lost = append(lost, refs(p.slot.stayed(v.reading))...)
-			}
-		default:
-			switch members := p.slot.members(v.reading); {
-			case len(members) > 0:
-				gone = append(gone, refs(members)...)
-			case v.reading.At.After(p.slot.state.Since.Time):
-				forget(state, p.slot.ordinal)
-			}
-		}
-	}
-	var actions []Action
-	if len(lost) > 0 {
-		actions = append(actions, Action{Kind: RemoveMembers, Members: lost, Reason: "their pods are lost"})
-	}
-	if len(gone) > 0 && !pending && !othersAbsent(v, *state) {
-		actions = append(actions, Action{Kind: RemoveMembers, Members: gone, Reason: "their slots are not wanted any more"})
-	}
-	return actions
-}
-
-// othersAbsent: a slot that stays is in the group and does not answer. A
-// rebalance now would wait for it.
-func othersAbsent(v seen, state v1alpha1.GroupState) bool {
-	for _, s := range v.inSize(state) {
-		if s.absent(v.reading) {
-			return true
-		}
-	}
-	return false
 }

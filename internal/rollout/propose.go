@@ -22,6 +22,10 @@ const (
 	handover
 	// shrink: stop the holder, nobody shall follow.
 	shrink
+	// renew: stop a holder whose client has given up, so that another takes its place.
+	renew
+	// bench: stop a holder that crashes over and over.
+	bench
 	// discard: stop a holder that was never activated.
 	discard
 	// remove: the slot is ended or lost and its id shall leave the group.
@@ -33,9 +37,10 @@ const (
 type proposal struct {
 	slot   slot
 	move   move
-	pod    *Pod   // take, activate, handover, shrink, discard
+	pod    *Pod   // take, activate, handover, shrink, bench, renew, discard
 	run    string // the wanted revision
 	first  string // why the holder goes before its successor is warm
+	leaves string // why it leaves its node
 	create []creation
 	delete []*Pod
 }
@@ -48,7 +53,7 @@ type creation struct {
 
 // propose is the slot machine, the same for everything that wants.
 func propose(s slot, w want) proposal {
-	p := proposal{slot: s, run: w.run, first: w.first}
+	p := proposal{slot: s, run: w.run, first: w.first, leaves: w.elsewhere}
 	p.move, p.pod = next(s, w)
 	p.create = missing(s, w)
 	p.delete = unwanted(s, w)
@@ -64,7 +69,7 @@ func next(s slot, w want) (move, *Pod) {
 	case h == nil && w.run == "":
 		return leave(s), nil
 	case h == nil:
-		if s.warm(w.run) && !s.occupied() {
+		if s.warm(w.run) && !w.later && !s.occupied() {
 			return take, s.spare(w.run)
 		}
 		return stay, nil
@@ -76,7 +81,13 @@ func next(s slot, w want) (move, *Pod) {
 		return discard, h
 	case w.run == "":
 		return shrink, h
+	case w.later:
+		return bench, h
+	case w.renew:
+		return renew, h
 	case h.Revision != w.run && (w.first != "" || s.warm(w.run)):
+		return handover, h
+	case w.elsewhere != "" && s.movesTo(w.run) && s.warm(w.run):
 		return handover, h
 	}
 	return stay, nil
@@ -101,6 +112,12 @@ func (s slot) occupied() bool {
 	return false
 }
 
+// movesTo says whether a pod of a revision waits that can stay where it is.
+func (s slot) movesTo(revision string) bool {
+	spare := s.spare(revision)
+	return spare != nil && spare.Draining == ""
+}
+
 // missing are the pods that the slot needs and that are not there.
 func missing(s slot, w want) []creation {
 	var pods []creation
@@ -109,6 +126,9 @@ func missing(s slot, w want) []creation {
 	follows := stands && w.first != "" // only when the holder is on its way out
 	if w.run != "" && !holds && !follows && s.spare(w.run) == nil {
 		pods = append(pods, creation{w.run, !stands})
+	}
+	if w.elsewhere != "" && holds && !s.movesTo(w.run) {
+		pods = append(pods, creation{w.run, false})
 	}
 	if w.keep != "" && w.keep != w.run && s.spare(w.keep) == nil {
 		pods = append(pods, creation{w.keep, false})
@@ -121,7 +141,7 @@ func missing(s slot, w want) []creation {
 func unwanted(s slot, w want) []*Pod {
 	useful := map[*Pod]bool{}
 	holds := s.holder != nil && !s.holder.Deleting && s.holder.Revision == w.run
-	if w.run != "" && !holds {
+	if w.run != "" && (!holds || w.elsewhere != "" && s.movesTo(w.run)) {
 		useful[s.spare(w.run)] = true
 	}
 	if w.keep != "" && w.keep != w.run {

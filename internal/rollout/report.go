@@ -29,8 +29,9 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 	r.Problems = problems(v)
 	if v.reading != nil {
 		r.Settled = unsettled(v, state, v.reading)
-		if r.Settled == "" {
-			r.Surplus = v.surplus()
+		r.Findings = v.findings(state)
+		if r.Settled == "" && len(r.Findings) == 0 {
+			r.Differs = v.differs()
 		}
 		r.Standing = standingNow(v, slots)
 	}
@@ -71,7 +72,14 @@ func problems(v seen) []string {
 				all = append(all, fmt.Sprintf("pod %s: %s", p.Name, p.Problem))
 			}
 		}
-		if s.lost() {
+		if v.parked(s) {
+			all = append(all, s.leftOut())
+		}
+		switch {
+		case s.lost() && v.awaitsPerson(s):
+			all = append(all, fmt.Sprintf("pod %s of slot %d is gone and nobody saw it end, and membership.lostNode is Wait: when its process is dead for certain, set the annotation %s=%s",
+				s.state.Pod, s.ordinal, v1alpha1.AnnotationReplaceLost, s.state.Pod))
+		case s.lost():
 			all = append(all, fmt.Sprintf("pod %s of slot %d is gone and nobody saw it end: its id is used again when it stayed away from the group", s.state.Pod, s.ordinal))
 		}
 	}
@@ -160,8 +168,11 @@ func messageOf(state v1alpha1.GroupState, r Report, rolling, resizing string) st
 			}
 		}
 	}
-	if r.Surplus != "" {
-		parts = append(parts, r.Surplus)
+	for _, f := range r.Findings {
+		if f.Reason != v1alpha1.ReasonNeverJoins { // that is said already, in short
+			parts = append(parts, f.Text)
+			break
+		}
 	}
 	return strings.Join(parts, "; ")
 }

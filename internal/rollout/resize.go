@@ -35,10 +35,10 @@ func resize(v seen, state *v1alpha1.GroupState) string {
 		state.Size = &desired
 		return ""
 	}
-	if why := unsettled(v, *state, v.reading); why != "" {
+	if why := unsettledBut(v, *state, v.reading, exempt{fresh: true}); why != "" {
 		return fmt.Sprintf("growing to %d slots waits: %s", v.Desired, why)
 	}
-	if othersAbsent(v, *state) {
+	if v.anyAbsent(v.inSize(*state)) {
 		return fmt.Sprintf("growing to %d slots waits until no slot is absent", v.Desired)
 	}
 	return grow(v, state)
@@ -151,32 +151,48 @@ func unfitToShrink(v seen, state v1alpha1.GroupState) string {
 // unsettled is what keeps the group from being settled by a reading; "" if it
 // is settled: Stable, every partition owned, every active slot a member.
 func unsettled(v seen, state v1alpha1.GroupState, r *lag.Reading) string {
-	return unsettledBut(v, state, r, func(slot) bool { return false })
+	return unsettledBut(v, state, r, exempt{})
 }
 
-// unsettledBut is the same, some slots left aside.
-func unsettledBut(v seen, state v1alpha1.GroupState, r *lag.Reading, aside func(slot) bool) string {
+// exempt is what a group need not be settled with.
+type exempt struct {
+	slots func(slot) bool // nil: no slot
+	// fresh partitions may have no owner yet, of a topic that was added or has grown:
+	// static members that are replaced one by one own none of them before the next
+	// rebalance.
+	fresh bool
+}
+
+// unsettledBut is the same, with exemptions.
+func unsettledBut(v seen, state v1alpha1.GroupState, r *lag.Reading, but exempt) string {
 	if len(r.MissingTopics) > 0 {
 		return fmt.Sprintf("topic %s does not exist", r.MissingTopics[0])
 	}
 	slots := v.inSize(state)
 	for _, s := range slots {
-		if !s.holder.active() || aside(s) {
+		if !s.holder.active() || but.slots != nil && but.slots(s) {
 			continue
 		}
 		if why := v.notJoined(s, r); why != "" {
 			return why
 		}
 	}
-	return groupUnsettled(r, len(slots) > 0)
+	return v.groupUnsettled(r, len(slots) > 0, but.fresh)
 }
 
 // groupUnsettled is what keeps the group as a whole from being settled.
-func groupUnsettled(r *lag.Reading, owned bool) string {
+func (v seen) groupUnsettled(r *lag.Reading, owned, butFresh bool) string {
 	if r.State != lag.StateStable && (owned || rebalancing(r)) {
 		return "the group is in state " + r.State
 	}
-	if unowned := r.Unowned(); owned && len(unowned) > 0 {
+	if !owned {
+		return ""
+	}
+	unowned := r.Unowned()
+	if butFresh {
+		unowned = v.deserted(unowned)
+	}
+	if len(unowned) > 0 {
 		return fmt.Sprintf("%d partitions have no owner, %s among them", len(unowned), unowned[0])
 	}
 	return ""

@@ -77,6 +77,9 @@ type simulation struct {
 func simulate(seed int64, telling bool) *simulation {
 	w := newWorld(seed, simSpec{}, membership.Naming{Prefix: simPrefix})
 	w.telling, w.endpoint = telling, w.rng.Intn(4) > 0
+	if w.kip848 = w.rng.Intn(3) == 0; w.kip848 {
+		w.unclean, w.quitters, w.exits = w.rng.Intn(3) == 0, w.rng.Intn(3) == 0, w.rng.Intn(3) == 0
+	}
 	if w.rng.Intn(2) == 0 {
 		w.names.PerPod, w.names.Numbered = 1+int32(w.rng.Intn(3)), w.rng.Intn(2) == 0
 	}
@@ -169,8 +172,8 @@ func (s *simulation) note(in Input, d Decision) {
 			}
 		}
 	}
-	if s.w.telling && !sameState(in.State, d.State) {
-		s.w.logf("%s", summary(d.State))
+	if told := summary(d.State); s.w.telling && told != summary(in.State) {
+		s.w.logf("%s", told)
 	}
 	before, after := in.State.Rollout, d.State.Rollout
 	if after != nil && (before == nil || before.To != after.To) {
@@ -268,6 +271,24 @@ func (s *simulation) interfere() {
 			w.logf("no commit is taken until %.1fs", w.noCommits.Sub(simEpoch).Seconds())
 		}
 	case 11:
+		if w.strangers = w.strangers[:0]; w.rng.Intn(2) == 0 {
+			w.strangers = append(w.strangers, "stranger")
+		}
+		w.logf("strangers in the group: %v", w.strangers)
+	case 12:
+		ordinal, until := int32(w.rng.Intn(6)), w.now.Add(w.between(5*time.Second, 60*time.Second))
+		w.crashes = func(p *simPod) bool { return p.Ordinal == ordinal && w.now.Before(until) }
+		w.logf("consumers of slot %d crash until %.1fs", ordinal, until.Sub(simEpoch).Seconds())
+	case 13:
+		w.cordoned = [simNodes]bool{}
+		if w.rng.Intn(3) > 0 {
+			w.cordoned[w.rng.Intn(simNodes)] = true
+		}
+		w.logf("cordoned nodes: %v", w.cordoned)
+	case 14:
+		w.addTopic(addedPartitions)
+		w.logf("a topic is added")
+	case 15:
 		if r := w.object.state.Rollout; r != nil && r.Stage == v1alpha1.RolloutProgressing && r.To == spec.Revision {
 			w.unrest = w.now.Add(w.between(time.Second, 20*time.Second))
 			for n := range w.stuck {
@@ -328,6 +349,7 @@ func (s *simulation) calm() {
 		w.object.spec.Revision = fmt.Sprintf("r%d-good", s.revisions)
 	}
 	w.brokerAway, w.unreadUntil, w.noCommits, w.unrest = w.now, w.now, w.now, w.now
+	w.strangers, w.crashes, w.cordoned = nil, nil, [simNodes]bool{}
 	s.operators = s.operators[:1]
 	w.saveObject()
 }
@@ -351,6 +373,9 @@ func (s *simulation) unfinished() string {
 	}
 	if kindOf(w.object.spec.Revision) == good && state.Rollout != nil {
 		return "a good revision was rolled back: " + state.Rollout.Failure
+	}
+	if w.added != nil && w.unowned(0) && w.object.spec.Desired > 0 {
+		return "the second topic has no owner"
 	}
 	running := 0
 	for _, p := range w.pods {

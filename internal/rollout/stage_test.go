@@ -27,7 +27,11 @@ func newStage(t *testing.T, slots int32) *stage {
 
 func newStageOf(t *testing.T, slots int32, names membership.Naming) *stage {
 	t.Helper()
-	w := newWorld(1, simSpec{Revision: "r0-good", Desired: slots, Budget: 1}, names)
+	return newStageIn(t, newWorld(1, simSpec{Revision: "r0-good", Desired: slots, Budget: 1}, names))
+}
+
+func newStageIn(t *testing.T, w *world) *stage {
+	t.Helper()
 	s := &stage{simulation: &simulation{w: w, checker: newChecker(w)}, t: t, o: newOperator(w)}
 	s.operators = []*simOperator{s.o}
 	if !s.until(time.Minute, s.finished) {

@@ -13,6 +13,13 @@ type want struct {
 	// first is why a holder of another revision goes before its successor is warm;
 	// "" = it stays until then.
 	first string
+	// elsewhere is why the holder is followed by another pod of its revision, on another
+	// node; "" = it is not.
+	elsewhere string
+	// renew: the holder's client has given up, and another shall take its place.
+	renew bool
+	// later: a slot that nobody holds is not taken yet, and one that is, is given up.
+	later bool
 }
 
 // wantOf is what shall become of a slot under a state.
@@ -25,6 +32,11 @@ func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
 	}
 	w := rollingWant(state, s)
 	w.first = goesFirst(v, s, w.run)
+	w.renew = v.gaveUp(state, s)
+	w.later = v.parked(s) && s.state.Revision == w.run
+	if slices.Contains(v.moving(state), s.ordinal) {
+		w.elsewhere = s.holder.Draining
+	}
 	r := state.Rollout
 	if rolling(state) && !v.Group.Paused && slices.Contains(ahead(v, state), s.ordinal) &&
 		(s.spare(r.To) != nil || goesFirst(v, s, r.To) == "" && !handingOver(v, state)) {
@@ -70,7 +82,8 @@ func rollingWant(state v1alpha1.GroupState, s slot) want {
 }
 
 // queue is the slots that are not begun, in the order in which they shall be:
-// those that do not consume, those that are broken otherwise, then by ordinal.
+// those that do not consume, those that are broken otherwise, those that have to leave
+// their nodes, then by ordinal.
 func queue(v seen, state v1alpha1.GroupState) []slot {
 	missing := unavailable(v, state)
 	rank := func(s slot) int {
@@ -79,8 +92,10 @@ func queue(v seen, state v1alpha1.GroupState) []slot {
 			return 0
 		case broken(state, s):
 			return 1
-		default:
+		case s.holder != nil && s.holder.Draining != "":
 			return 2
+		default:
+			return 3
 		}
 	}
 	var rest []slot

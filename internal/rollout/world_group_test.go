@@ -14,17 +14,20 @@ import (
 // moveGroup moves the group's members on by one tick.
 func (w *world) moveGroup() {
 	w.landRemovals()
+	for _, id := range w.strangers {
+		w.moveStranger(id)
+	}
 	for _, p := range w.live() {
 		for i := range p.consumers {
-			w.moveMember(&p.consumers[i])
+			w.moveMember(p, &p.consumers[i])
 		}
 	}
 	for _, id := range sortedKeys(w.members) {
-		if w.now.Sub(w.members[id].lastSeen) > simSession {
+		if m := w.members[id]; w.now.Sub(m.lastSeen) > m.session {
 			w.dropMember(id)
 		}
 	}
-	if w.preparing && w.now.Sub(w.prepared) >= brokerSettling && len(w.joining) >= len(w.members) {
+	if w.preparing && w.now.Sub(w.prepared) >= brokerSettling && (w.kip848 || len(w.joining) >= len(w.members)) {
 		w.assign()
 	}
 }
@@ -47,13 +50,14 @@ func (w *world) landRemovals() {
 
 // moveMember joins a consumer, and lets it heartbeat. One whose member was removed
 // joins again; one whose id was taken over is fenced and is done.
-func (w *world) moveMember(c *simConsumer) {
+func (w *world) moveMember(p *simPod, c *simConsumer) {
 	m := w.members[c.id]
 	switch {
+	case c.memberID == "" && !due(c.joinAt, w.now):
+	case c.memberID == "" && w.kip848 && m != nil && !m.left:
+		w.refuse(p, c)
 	case c.memberID == "":
-		if due(c.joinAt, w.now) {
-			w.join(c)
-		}
+		w.join(c, p.Session)
 	case m == nil:
 		c.memberID, c.joinAt = "", w.now.Add(w.between(0, simHeartbeat))
 	case m.memberID == c.memberID:
@@ -62,7 +66,20 @@ func (w *world) moveMember(c *simConsumer) {
 	}
 }
 
-func (w *world) join(c *simConsumer) {
+// refuse: the broker does not let a consumer join, which tries again, or gives up and
+// lives on, or ends its process.
+func (w *world) refuse(p *simPod, c *simConsumer) {
+	switch {
+	case w.exits:
+		w.crash(p)
+	case w.quitters:
+		c.joinAt = time.Time{}
+	default:
+		c.joinAt = w.now.Add(2 * time.Second)
+	}
+}
+
+func (w *world) join(c *simConsumer, session time.Duration) {
 	w.uids++
 	c.memberID = fmt.Sprintf("%s-member-%d", c.id, w.uids)
 	if w.members[c.id] == nil {
@@ -70,8 +87,17 @@ func (w *world) join(c *simConsumer) {
 		w.prepare()
 	}
 	m := w.members[c.id]
-	m.memberID, m.lastSeen = c.memberID, w.now
+	m.memberID, m.lastSeen, m.session, m.left = c.memberID, w.now, session, false
 	w.joining[c.id] = true
+}
+
+// moveStranger has a member join that is nobody's, and stay.
+func (w *world) moveStranger(id string) {
+	if w.members[id] == nil {
+		w.members[id] = &simMember{memberID: id + "-member", session: simSession}
+		w.prepare()
+	}
+	w.members[id].lastSeen, w.joining[id] = w.now, true
 }
 
 func (w *world) dropMember(id string) {
@@ -84,6 +110,7 @@ func (w *world) dropMember(id string) {
 func (w *world) prepare() {
 	if !w.preparing {
 		w.rebalances++
+		w.epoch++
 	}
 	w.preparing, w.prepared = true, w.now
 	w.joining = map[string]bool{}
@@ -102,20 +129,13 @@ func (w *world) assign() {
 	}
 }
 
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // moveOffsets produces, and lets every owner consume what it can.
 func (w *world) moveOffsets() {
 	produced := int64(simRate * tick / time.Second)
 	for i := range w.offsets {
 		w.offsets[i].end += produced
 	}
-	if w.preparing || !w.now.After(w.brokerAway) || !w.now.After(w.noCommits) {
+	if w.preparing && !w.kip848 || !w.now.After(w.brokerAway) || !w.now.After(w.noCommits) {
 		return
 	}
 	for _, p := range w.live() {
@@ -155,16 +175,21 @@ func (w *world) read() lag.Reading {
 	if r.Brokers = 3; !w.now.After(w.unrest) {
 		r.Brokers = 2
 	}
-	r.State = lag.StateStable
+	r.State, r.Assignor = lag.StateStable, "range"
 	if w.preparing {
 		r.State = lag.StatePreparingRebalance
+	}
+	if w.kip848 {
+		if r.Epoch = w.epoch + 1; w.preparing {
+			r.State = lag.StateReconciling
+		}
 	}
 	if len(w.members) == 0 {
 		r.State = lag.StateEmpty
 	}
 	for _, id := range sortedKeys(w.members) {
-		m := lag.Member{InstanceID: id, MemberID: w.members[id].memberID}
-		if !w.preparing {
+		m := lag.Member{InstanceID: id, MemberID: w.members[id].memberID, Left: w.members[id].left}
+		if !w.preparing || w.kip848 {
 			for _, n := range w.owners[id] {
 				m.Assigned = append(m.Assigned, lag.TopicPartition{Topic: simTopic, Partition: n})
 			}
@@ -179,11 +204,38 @@ func (w *world) read() lag.Reading {
 		}
 		r.Partitions = append(r.Partitions, p)
 	}
+	w.readAdded(&r)
 	if w.distort != nil {
 		w.distort(&r)
 	}
 	return r
 }
+
+// readAdded adds what is read of the second topic, which the first member owns.
+func (w *world) readAdded(r *lag.Reading) {
+	if w.added == nil {
+		return
+	}
+	for i := range r.Members {
+		r.Members[i].Topics = []string{simTopic, addedName}
+	}
+	zero := int64(0)
+	for n := range int32(addedPartitions) {
+		tp := lag.TopicPartition{Topic: addedName, Partition: n}
+		r.Partitions = append(r.Partitions, lag.Partition{TopicPartition: tp, Committed: &zero})
+		if len(r.Members) > 0 && r.State == lag.StateStable && !w.unowned(n) {
+			r.Members[0].Assigned = append(r.Members[0].Assigned, tp)
+		}
+	}
+}
+
+// unowned says whether a partition of the second topic has no owner.
+func (w *world) unowned(partition int32) bool {
+	return partition < w.added.unowned && w.rebalances == w.added.at
+}
+
+// addTopic adds it, with so many partitions that nobody owns yet.
+func (w *world) addTopic(unowned int32) { w.added = &addedTopic{unowned, w.rebalances} }
 
 // owns says whether a slot owned a partition after the last rebalance.
 func (w *world) owns(ordinal int32) bool {

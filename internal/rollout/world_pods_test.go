@@ -42,6 +42,8 @@ type simPod struct {
 	proc            bool      // the consumer's process runs
 	released        bool      // it may start, with or without the annotation
 	told            bool      // the launcher said that the process has ended
+	node            int
+	crashedAt       time.Time
 	restartAt       time.Time // after a crash
 	consumers       []simConsumer
 	vanished        bool // the object is gone; the process may live on
@@ -83,6 +85,10 @@ func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
 // movePod is a kubelet with its delays, and the process in the pod.
 func (w *world) movePod(p *simPod) {
 	w.crowd(p)
+	p.Draining = ""
+	if w.cordoned[p.node] {
+		p.Draining = fmt.Sprintf("node %d is cordoned", p.node)
+	}
 	if due(p.warmAt, w.now) && !p.Deleting {
 		p.Warm, p.warmAt = true, time.Time{}
 	}
@@ -94,13 +100,14 @@ func (w *world) movePod(p *simPod) {
 	}
 	if due(p.restartAt, w.now) && !p.Deleting {
 		p.restartAt = time.Time{}
-		p.Restarts++
+		p.Restarts, p.CrashedAt = p.Restarts+1, p.crashedAt
 		w.startProcess(p)
 	}
-	if p.proc && kindOf(p.Revision) == crashing {
+	if p.proc && (kindOf(p.Revision) == crashing || w.crashes != nil && w.crashes(p)) {
 		w.crash(p)
 	}
 	if due(p.endAt, w.now) {
+		w.leave(p)
 		p.proc, p.endAt = false, time.Time{}
 		p.told = w.endpoint && p.Deleting && !p.vanished
 	}
@@ -146,23 +153,33 @@ func (w *world) second(p *simPod) bool {
 	return false
 }
 
+// leave is the close of a process's clients in order.
+func (w *world) leave(p *simPod) {
+	for _, c := range p.consumers {
+		if w.kip848 && !w.unclean && p.proc && w.isMember(c) {
+			w.members[c.id].left = true
+		}
+	}
+}
+
 func (w *world) startProcess(p *simPod) {
 	p.startAt = time.Time{}
-	p.proc, p.Running, p.Warm = true, true, false
+	p.proc, p.Running, p.Warm, p.StartedAt, p.Down, p.BackingOff = true, true, false, w.now, false, false
 	p.Ready = true
 	for i := range p.joining() {
-		p.consumers[i].joinAt = w.now.Add(w.between(0, 2*time.Second))
+		p.consumers[i].joinAt = w.now.Add(w.joinsAfter + w.between(0, 2*time.Second))
 	}
 }
 
 // crash ends a process by itself; the kubelet restarts it with back-off.
 func (w *world) crash(p *simPod) {
-	p.proc, p.Running, p.Ready = false, false, false
+	p.proc, p.Running, p.Ready, p.crashedAt = false, false, false, w.now
 	for i := range p.consumers {
 		p.consumers[i] = simConsumer{id: p.consumers[i].id}
 	}
 	backoff := []time.Duration{500 * time.Millisecond, 10 * time.Second, 20 * time.Second, 40 * time.Second}
 	p.restartAt = w.now.Add(backoff[min(int(p.Restarts), len(backoff)-1)])
+	p.Down, p.BackingOff = true, p.Restarts > 0
 	p.Problem = "crashes"
 }
 
@@ -171,7 +188,7 @@ func (w *world) stopPod(p *simPod) {
 	if p.Deleting {
 		return
 	}
-	p.Deleting, p.Warm = true, false
+	p.Deleting, p.Warm, p.DeletedAt = true, false, w.now
 	end := w.now
 	if p.proc {
 		end = w.now.Add(w.between(0, time.Second))
@@ -184,6 +201,28 @@ func (w *world) stopPod(p *simPod) {
 	p.goneAt = p.seenEndAt.Add(w.between(200*time.Millisecond, 2*time.Second))
 }
 
+// evict is one try of whoever drains nodes, as a PodDisruptionBudget allows it: the
+// pods that are not ready may go, of the others so many as leave enough.
+func (w *world) evict() {
+	if w.now.Before(w.evictsFrom) {
+		return
+	}
+	ready := int32(0)
+	for _, p := range w.pods {
+		if p.Ready && !p.Deleting && !p.vanished {
+			ready++
+		}
+	}
+	for _, p := range w.pods {
+		if w.cordoned[p.node] && !p.Deleting && !p.vanished && (!p.Ready || ready > w.minAvailable) {
+			w.logf("%s is evicted", p.Name)
+			w.evicted += btoi(p.Ready)
+			w.stopPod(p)
+			return
+		}
+	}
+}
+
 // forcePod is a deletion by force: the kubelet ends the process at once, or is not
 // there, and the process lives on for a while.
 func (w *world) forcePod(p *simPod) {
@@ -191,7 +230,7 @@ func (w *world) forcePod(p *simPod) {
 		w.stopPod(p)
 		return
 	}
-	p.Deleting, p.Warm = true, false
+	p.Deleting, p.Warm, p.DeletedAt = true, false, w.now
 	if p.proc {
 		p.endAt = w.now.Add(w.between(0, 25*time.Second))
 	}
@@ -209,7 +248,7 @@ func (w *world) losePod(p *simPod) {
 	p.startAt, p.restartAt = time.Time{}, time.Time{}
 }
 
-func (w *world) createPod(ordinal int32, revision, suffix string) {
+func (w *world) createPod(ordinal int32, revision, suffix string, session time.Duration) {
 	name := fmt.Sprintf("orders-%d-%s", ordinal, suffix)
 	for _, p := range w.pods {
 		if p.Name == name && !p.vanished {
@@ -221,11 +260,14 @@ func (w *world) createPod(ordinal int32, revision, suffix string) {
 		return
 	}
 	w.uids++
-	p := &simPod{Pod: Pod{Name: name, UID: types.UID(fmt.Sprintf("uid-%d", w.uids)), Ordinal: ordinal, Revision: revision, Created: w.now, Kept: true}}
+	p := &simPod{Pod: Pod{Name: name, UID: types.UID(fmt.Sprintf("uid-%d", w.uids)), Ordinal: ordinal, Revision: revision, Created: w.now, Kept: true, Session: session}, node: w.uids % simNodes}
+	for i := 0; i < simNodes && w.cordoned[p.node]; i++ {
+		p.node = (p.node + 1) % simNodes
+	}
 	for _, id := range idsOf(w.names, ordinal) {
 		p.consumers = append(p.consumers, simConsumer{id: id})
 	}
-	if kindOf(revision) != neverWarm {
+	if kindOf(revision) != neverWarm && (w.unpulled == nil || !w.unpulled(p)) {
 		p.warmAt = w.now.Add(w.between(500*time.Millisecond, 3*time.Second))
 	} else {
 		p.Problem = "its image cannot be pulled"

@@ -15,16 +15,19 @@ import (
 // The world of the simulation: what is true of pods, processes and the group,
 // while operators see parts of it, late. It moves in steps of tick.
 const (
-	tick           = 500 * time.Millisecond
-	simHeartbeat   = 3 * time.Second
-	simSession     = 20 * time.Second
-	simPartitions  = 12
-	simRate        = 20 // records per partition and second
-	simPrefix      = "orders-0000a"
-	simTopic       = "orders"
-	podGrace       = 6 * time.Second
-	removalFlight  = 3 * time.Second // a LeaveGroup may land so late
-	brokerSettling = 1 * time.Second
+	tick            = 500 * time.Millisecond
+	simHeartbeat    = 3 * time.Second
+	simSession      = 20 * time.Second // the shortest; it may be tuned up to
+	simSessionMax   = 60 * time.Second
+	simCrashBackOff = 60 * time.Second
+	simNodes        = 3
+	simPartitions   = 12
+	simRate         = 20 // records per partition and second
+	simPrefix       = "orders-0000a"
+	simTopic        = "orders"
+	podGrace        = 6 * time.Second
+	removalFlight   = 3 * time.Second // a LeaveGroup may land so late
+	brokerSettling  = 1 * time.Second
 )
 
 var simEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -32,6 +35,8 @@ var simEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 type simMember struct {
 	memberID string
 	lastSeen time.Time
+	session  time.Duration
+	left     bool // it closed in order (KIP-848)
 }
 
 type simOffsets struct{ end, committed int64 }
@@ -59,6 +64,18 @@ const (
 	ample   room = iota
 	cramped      // no node takes it
 	quota        // the API server refuses it
+)
+
+// addedTopic is a topic of which some partitions have no owner until the next rebalance,
+// as with Java and librdkafka under static membership.
+type addedTopic struct {
+	unowned int32
+	at      int // rebalances before it was added
+}
+
+const (
+	addedName       = "refunds"
+	addedPartitions = 2
 )
 
 type removal struct {
@@ -91,10 +108,30 @@ type world struct {
 	removals    []removal
 	rebalances  int
 
-	// distort changes what is read; stands says whose consumers commit nothing. For
-	// what is told and not drawn by lot.
-	distort func(*lag.Reading)
-	stands  func(*simPod) bool
+	// distort changes what is read; stands says whose consumers commit nothing, crashes
+	// whose crash at their start, and unpulled who never gets warm. For what is told and
+	// not drawn by lot.
+	distort                   func(*lag.Reading)
+	stands, crashes, unpulled func(*simPod) bool
+	cordoned                  [simNodes]bool
+	minAvailable              int32 // of the PodDisruptionBudget
+	evictsFrom                time.Time
+	evicted                   int           // pods that were ready
+	keepReadings              time.Duration // 0: a minute
+	lostWaits                 bool
+	lostDead                  []string
+	// added is a second topic of two partitions to which all subscribe; nil: there is none.
+	added *addedTopic
+	// kip848: the group is one of type consumer. unclean: its clients do not tell the
+	// broker when they close. A client that is refused gives up (quitters), or ends its
+	// process (exits).
+	kip848, unclean, quitters, exits bool
+	epoch                            int32
+	// strangers are instance ids of members that are none of the group's.
+	strangers []string
+
+	crashBackOff time.Duration // 0: simCrashBackOff
+	joinsAfter   time.Duration // how long a program takes to start, at least
 
 	warm      v1alpha1.Warm
 	room      room
@@ -165,6 +202,7 @@ func (w *world) step() {
 	for _, p := range w.pods {
 		w.movePod(p)
 	}
+	w.evict()
 	w.savePods()
 	if w.now.After(w.brokerAway) {
 		w.moveGroup()

@@ -80,7 +80,7 @@ func TestOtherNumberOfConsumers(t *testing.T) {
 
 	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = runs(4, image) })
 	w.until("it is said that there is one too many", func() bool {
-		return w.is("orders", v1alpha1.ConditionSettled, metav1.ConditionTrue, v1alpha1.ReasonSurplusMembers)
+		return w.is("orders", v1alpha1.ConditionClientsConform, metav1.ConditionFalse, v1alpha1.ReasonSurplusMembers)
 	})
 	w.says("orders", "consumer.consumersPerPod is 3; instance id shop-0000-3 is in the group as well: does the program run more consumers?")
 }

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -30,6 +31,10 @@ type node struct {
 	silent bool
 	// deaf is a pod of whose deletion the node has not heard.
 	deaf types.UID
+	// crashes is a pod whose consumer crashes over and over.
+	crashes types.UID
+	// name is the node to which pods are bound; "" is nodeName.
+	name string
 	// twice are instance ids that two consumers had at the same time. Nobody may.
 	twice []string
 }
@@ -79,13 +84,16 @@ func (n *node) push(pod *corev1.Pod) error {
 	case pod.DeletionTimestamp != nil:
 		return n.end(pod)
 	case pod.Spec.NodeName == "":
-		return n.client.SubResource("binding").Create(ctx, pod, &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: nodeName}})
+		return n.client.SubResource("binding").Create(ctx, pod, &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: cmp.Or(n.name, nodeName)}})
 	case strings.Contains(pod.Spec.Containers[0].Image, "missing"):
 		return n.report(pod, waiting("ErrImagePull"), false)
 	case !n.activated(pod) && pods.Launched(pod):
 		return n.report(pod, running(pod), false)
 	case !n.activated(pod):
 		return n.report(pod, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}}, false)
+	case pod.UID == n.crashes:
+		n.kill(pod.UID)
+		return n.backOff(pod)
 	case n.consumers[pod.UID] == nil:
 		if pod.Annotations[v1alpha1.AnnotationActivate] == "" {
 			n.early++
@@ -97,6 +105,18 @@ func (n *node) push(pod *corev1.Pod) error {
 
 func running(pod *corev1.Pod) corev1.ContainerState {
 	return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(pod.CreationTimestamp.Time)}}
+}
+
+// backOff is what a kubelet says of a consumer that crashed twice.
+func (n *node) backOff(pod *corev1.Pod) error {
+	before := pod.DeepCopy()
+	pod.Status.Phase = corev1.PodRunning
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
+		Name: "app", State: waiting("CrashLoopBackOff"), RestartCount: 1,
+		LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 3, FinishedAt: metav1.Now()}},
+	}}
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}}
+	return n.client.Status().Patch(n.t.Context(), pod, client.MergeFrom(before))
 }
 
 func waiting(reason string) corev1.ContainerState {
@@ -117,7 +137,7 @@ func (n *node) end(pod *corev1.Pod) error {
 	if n.silent {
 		return nil
 	}
-	if s := pod.Status.ContainerStatuses; len(s) > 0 && s[0].State.Running != nil {
+	if s := pod.Status.ContainerStatuses; len(s) > 0 && s[0].State.Terminated == nil && n.activated(pod) {
 		return n.report(pod, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(time.Now().Add(time.Second))}}, false)
 	}
 	return n.client.Delete(n.t.Context(), pod, client.GracePeriodSeconds(0), client.Preconditions{UID: &pod.UID})

@@ -34,7 +34,13 @@ func TestGroupComesUp(t *testing.T) {
 		})
 	}
 	got := group.Status
-	got.State, got.Lag = v1alpha1.GroupState{}, nil
+	if got.SessionTimeout == nil || got.SessionTimeout.Seconds != 45 {
+		t.Errorf("the session timeout is %+v, want 45 s as long as restarts take less", got.SessionTimeout)
+	}
+	if got.Rebalances == nil || got.Rebalances.Count < 1 {
+		t.Errorf("the rebalances are %+v, want the one that brought the members in", got.Rebalances)
+	}
+	got.State, got.Lag, got.SessionTimeout, got.Rebalances = v1alpha1.GroupState{}, nil, nil, nil
 	conditions := map[string]string{}
 	for _, c := range got.Conditions {
 		conditions[c.Type] = string(c.Status) + " " + c.Reason
@@ -51,6 +57,7 @@ func TestGroupComesUp(t *testing.T) {
 	}
 	wantConditions := map[string]string{
 		"Ready": "True Running", "Available": "True EnoughSlots", "Settled": "True Settled", "LagHealthy": "True CommitsMove",
+		"ClientsConform": "True Conform",
 	}
 	if diff := cmp.Diff(wantConditions, conditions); diff != "" {
 		t.Errorf("the conditions (-want +got):\n%s", diff)

@@ -98,11 +98,11 @@ func open(t *testing.T, config kafka.Config) *kafka.Client {
 }
 
 // collect reads groups until the test ends.
-func collect(t *testing.T, client *kafka.Client, groups map[string][]string) *kafka.Collector {
+func collect(t *testing.T, client *kafka.Client, groups map[string]kafka.Target) *kafka.Collector {
 	t.Helper()
 	c := kafka.NewCollector(client, kafka.Options{Interval: 100 * time.Millisecond})
-	for group, topics := range groups {
-		c.Track(group, topics)
+	for group, target := range groups {
+		c.Track(group, target)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -143,7 +143,7 @@ func TestReading(t *testing.T) {
 	join(t, topic, "a-0000")
 	join(t, topic, "a-0001")
 	client := open(t, kafka.Config{BootstrapServers: bootstrap()})
-	c := collect(t, client, map[string][]string{topic: {topic, "no-such-topic"}, "no-such-group": {topic}})
+	c := collect(t, client, map[string]kafka.Target{topic: {Topics: []string{topic, "no-such-topic"}}, "no-such-group": {Topics: []string{topic}}})
 
 	got := await(t, c, topic, "two members consume everything", func(r lag.Reading) bool {
 		total, _, known := r.Lag()
@@ -151,10 +151,10 @@ func TestReading(t *testing.T) {
 	})
 	tp := func(p int32) lag.TopicPartition { return lag.TopicPartition{Topic: topic, Partition: p} }
 	want := lag.Reading{
-		Brokers: 1, Coordinator: 1, State: lag.StateStable,
+		Brokers: 1, Coordinator: 1, State: lag.StateStable, Assignor: "range",
 		Members: []lag.Member{
-			{InstanceID: "a-0000", ClientID: "client-of-a-0000", Assigned: []lag.TopicPartition{tp(0), tp(1)}},
-			{InstanceID: "a-0001", ClientID: "client-of-a-0001", Assigned: []lag.TopicPartition{tp(2), tp(3)}},
+			{InstanceID: "a-0000", ClientID: "client-of-a-0000", Host: "127.0.0.1", Assigned: []lag.TopicPartition{tp(0), tp(1)}, Topics: []string{topic}},
+			{InstanceID: "a-0001", ClientID: "client-of-a-0001", Host: "127.0.0.1", Assigned: []lag.TopicPartition{tp(2), tp(3)}, Topics: []string{topic}},
 		},
 		MissingTopics: []string{"no-such-topic"},
 	}
@@ -184,21 +184,11 @@ func TestReading(t *testing.T) {
 	}
 }
 
-func TestGroupOfTheNewProtocolIsNotRead(t *testing.T) {
-	topic := fresh(t, 2)
-	join(t, topic, "a-0000", kgo.ServerSideBalancer())
-	c := collect(t, open(t, kafka.Config{BootstrapServers: bootstrap()}), map[string][]string{topic: {topic}})
-	got := await(t, c, topic, "the type of the group is named", func(r lag.Reading) bool { return r.Err != "" })
-	if want := "the group is of type consumer (KIP-848), which is not supported yet"; !strings.Contains(got.Err, want) {
-		t.Errorf("%s\nwant it to say: %s", got.Err, want)
-	}
-}
-
 func TestRemovingTwoMembersIsOneRebalance(t *testing.T) {
 	topic := fresh(t, 6)
 	stays, second, third := join(t, topic, "a-0000"), join(t, topic, "a-0001"), join(t, topic, "a-0002")
 	client := open(t, kafka.Config{BootstrapServers: bootstrap()})
-	c := collect(t, client, map[string][]string{topic: {topic}})
+	c := collect(t, client, map[string]kafka.Target{topic: {Topics: []string{topic}}})
 	before := await(t, c, topic, "three members share everything", shared(3))
 	var refs []kafka.MemberRef
 	for _, m := range before.Members {

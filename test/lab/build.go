@@ -138,6 +138,19 @@ func (l *Lab) Produce(ctx context.Context, topic string, rate int) (*Producer, e
 	return p, nil
 }
 
+// Consume starts the sample consumer beside those in pods, as a member of the group that
+// has its topic's name, with some variables.
+func (l *Lab) Consume(ctx context.Context, topic string, variables ...string) (*process.Process, error) {
+	p, err := process.Start(ctx, process.Spec{
+		Path: l.programs.consumer,
+		Env:  append(append(os.Environ(), "KAFKA_BOOTSTRAP_SERVERS="+l.Bootstrap(), "KAFKA_GROUP_ID="+topic, "TOPICS="+topic), variables...),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start a consumer: %w", err)
+	}
+	return p, nil
+}
+
 // SetRate changes how many records per second are produced.
 func (p *Producer) SetRate(rate int) error {
 	next := p.rateFile + ".next"

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
@@ -156,6 +158,32 @@ func (l *Lab) atStop(stop func() error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stops = append(l.stops, stop)
+}
+
+// GroupConfig is the configuration that the broker has of a group of type consumer.
+func (l *Lab) GroupConfig(ctx context.Context, group string) (map[string]string, error) {
+	resource := kmsg.NewDescribeConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, group
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	req.Resources = append(req.Resources, resource)
+	client, err := kgo.NewClient(kgo.SeedBrokers(l.Broker.Bootstrap()...))
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	defer client.Close()
+	resp, err := req.RequestWith(ctx, client)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration of group %s: %w", group, err)
+	}
+	values := map[string]string{}
+	for _, r := range resp.Resources {
+		for _, c := range r.Configs {
+			if c.Value != nil {
+				values[c.Name] = *c.Value
+			}
+		}
+	}
+	return values, nil
 }
 
 // OperatorLog is where the operator logs to; a restarted one goes on there.

@@ -1,0 +1,50 @@
+package lag
+
+import (
+	"slices"
+	"time"
+)
+
+// Rebalances is how many of them were seen from one reading of a group to the next.
+type Rebalances struct {
+	// Count of them since a time.
+	Count int64
+	Since time.Time
+	// Exact: the broker counts them. Otherwise there were at least so many: one that
+	// begins and ends between two readings, and changes nothing, leaves no trace (the
+	// broker does not tell the generation of a classic group).
+	Exact bool
+}
+
+// Add counts what happened to a group between two readings that follow each other, in
+// which nothing failed.
+func (n *Rebalances) Add(before, after *Reading) {
+	if n.Exact = after.Epoch > 0; n.Exact && before.Epoch > 0 {
+		n.Count += int64(after.Epoch - before.Epoch)
+		return
+	}
+	if rebalanced(before, after) {
+		n.Count++
+	}
+}
+
+// rebalanced: a rebalance began between two readings of a classic group.
+func rebalanced(before, after *Reading) bool {
+	switch {
+	case before.rebalancing():
+		return false // it was counted when it began
+	case after.rebalancing():
+		return true
+	case before.State != StateStable || after.State != StateStable:
+		return false
+	}
+	return !slices.EqualFunc(before.Members, after.Members, func(a, b Member) bool {
+		// A static member keeps what it has when another process takes its place.
+		same := a.InstanceID == b.InstanceID && (a.InstanceID != "" || a.MemberID == b.MemberID)
+		return same && slices.Equal(a.Assigned, b.Assigned)
+	})
+}
+
+func (r *Reading) rebalancing() bool {
+	return r.State == StatePreparingRebalance || r.State == StateCompletingRebalance
+}

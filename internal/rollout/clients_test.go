@@ -1,0 +1,140 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// found is the finding with a reason in the last report; "" if there is none.
+func (s *stage) found(reason string) string {
+	for _, f := range s.last.Report.Findings {
+		if f.Reason == reason {
+			return f.Text
+		}
+	}
+	return ""
+}
+
+func (s *stage) finds(reason, want string) {
+	s.t.Helper()
+	if got := s.found(reason); got != want {
+		s.t.Errorf("%s: %q, want %q", reason, got, want)
+	}
+}
+
+// Clients as they should be give no cause for anything, also through a release.
+func TestNothingIsFound(t *testing.T) {
+	s := newStage(t, 3)
+	s.apply("r1-good")
+	s.until(2*time.Minute, func() bool {
+		if len(s.last.Report.Findings) > 0 || s.last.Report.Differs != "" {
+			t.Fatalf("%v %q", s.last.Report.Findings, s.last.Report.Differs)
+		}
+		return s.state().Stable == "r1-good"
+	})
+}
+
+func TestReadyAndNoMember(t *testing.T) {
+	s := newStage(t, 2)
+	s.w.joinsAfter = time.Hour
+	s.w.stopPod(s.holder(1))
+	s.w.savePods()
+	if !s.until(2*time.Minute, func() bool { return s.found(v1alpha1.ReasonNeverJoins) != "" }) {
+		t.Fatalf("not found: %s", s.told)
+	}
+	s.finds(v1alpha1.ReasonNeverJoins, fmt.Sprintf("pod %s has been running for 30 s and is ready; slot 1 (orders-0000a-0001) is not a member of the group; "+
+		"does its program use the group id and the instance id that it is given?", s.holder(1).Name))
+}
+
+func TestSharedInstanceID(t *testing.T) {
+	s := newStage(t, 2)
+	from := s.w.now
+	s.w.distort = func(r *lag.Reading) {
+		r.Members[1].MemberID += fmt.Sprint(int(r.At.Sub(from) / (10 * time.Second))) // another one takes it every ten seconds
+	}
+	s.goOn(36 * time.Second)
+	s.finds(v1alpha1.ReasonSharedInstanceID, "the member of slot 1 (orders-0000a-0001) changed 4 times although its pod was not restarted, the last time at 00:01:07: "+
+		"another client uses the same group.instance.id, or the consumer lost its session for a moment")
+}
+
+// A restart is no other client.
+func TestRestartIsNoSharedInstanceID(t *testing.T) {
+	s := newStage(t, 2)
+	s.w.crash(s.holder(1))
+	s.w.savePods()
+	if s.until(time.Minute, func() bool { return s.found(v1alpha1.ReasonSharedInstanceID) != "" }) {
+		t.Error(s.found(v1alpha1.ReasonSharedInstanceID))
+	}
+}
+
+func TestStrangers(t *testing.T) {
+	s := newStage(t, 2)
+	s.w.distort = func(r *lag.Reading) {
+		r.Members = slices.Insert(r.Members, 0, lag.Member{MemberID: "consumer-1-xyz", ClientID: "consumer-1", Host: "10.0.0.7"})
+		r.Members = append(r.Members, lag.Member{InstanceID: "payments-1", MemberID: "x", ClientID: "c", Host: "10.0.0.8"})
+	}
+	s.goOn(2 * time.Second)
+	s.finds(v1alpha1.ReasonStranger, "2 members of the group are not of this ConsumerGroup, and take partitions: a dynamic one (client id consumer-1, host 10.0.0.7), "+
+		"instance id payments-1 (client id c, host 10.0.0.8); stop them, or give them a group of their own")
+}
+
+func TestWrongAssignor(t *testing.T) {
+	s := newStage(t, 2)
+	s.w.distort = func(r *lag.Reading) { r.Assignor = "cooperative-sticky" }
+	s.goOn(2 * time.Second)
+	s.finds(v1alpha1.ReasonWrongAssignor, "the group shares its partitions by the assignor cooperative-sticky, membership.assignor says range: how many slots can own a partition, "+
+		"and which, depends on it; correct one of the two (partition.assignment.strategy)")
+}
+
+func TestWrongTopics(t *testing.T) {
+	s := newStage(t, 2)
+	s.w.distort = func(r *lag.Reading) {
+		r.Members[0].Topics, r.Members[1].Topics = []string{simTopic}, []string{"refunds"}
+	}
+	s.goOn(2 * time.Second)
+	s.finds(v1alpha1.ReasonWrongTopics, "the consumer orders-0000a-0001 of slot 1 subscribes to refunds, spec.topics has orders: correct one of the two")
+}
+
+// A consumer that had to be killed is named until one in its place ends by itself.
+func TestDeafConsumer(t *testing.T) {
+	s := newStage(t, 2)
+	pod := s.holder(1)
+	s.w.stopPod(pod)
+	pod.Killed = true
+	s.w.savePods()
+	if !s.until(time.Minute, func() bool {
+		return s.found(v1alpha1.ReasonIgnoresSIGTERM) != "" && s.last.Report.Phase == v1alpha1.PhaseRunning
+	}) {
+		t.Fatalf("not found: %s", s.told)
+	}
+	s.finds(v1alpha1.ReasonIgnoresSIGTERM, "the last consumer of slot 1 did not end within its grace period after SIGTERM, and was killed: what it had not committed is processed again, "+
+		"and a handover waits so long; let the program end on SIGTERM, or raise terminationGracePeriodSeconds")
+	s.w.stopPod(s.holder(1))
+	s.w.savePods()
+	if !s.until(time.Minute, func() bool { return s.found(v1alpha1.ReasonIgnoresSIGTERM) == "" }) {
+		t.Error("it is still found")
+	}
+}
+
+func TestPartitionsSharedOtherwise(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.distort = func(r *lag.Reading) {
+		r.Members[0].Assigned, r.Members[1].Assigned = r.Members[1].Assigned, r.Members[0].Assigned
+	}
+	s.goOn(2 * time.Second)
+	const differs = "by the assignor range orders-0000a-0000 would own partitions 0 to 3 of topic orders, and owns partitions 4 to 7: "
+	if want := differs + "the group was last shared when it had other members or topics, or the program has an assignor of its own by this name"; s.last.Report.Differs != want {
+		t.Errorf("%q, want %q", s.last.Report.Differs, want)
+	}
+	distort := s.w.distort
+	s.w.distort = func(r *lag.Reading) { distort(r); r.Members[2].Rack = "a" }
+	s.goOn(2 * time.Second)
+	if want := differs + "some consumers say in which rack they are (client.rack)"; s.last.Report.Differs != want {
+		t.Errorf("%q, want %q", s.last.Report.Differs, want)
+	}
+}

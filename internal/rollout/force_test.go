@@ -1,0 +1,94 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// A topic that is added with a release holds the release up by nothing, and is given
+// owners by one rebalance after it.
+func TestTopicAddedByARelease(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.rebalances = 0
+	s.w.addTopic(2)
+	s.apply("r1-good")
+	s.endsOn("r1-good", "")
+	if s.w.rebalances != 0 {
+		t.Errorf("%d rebalances in the release", s.w.rebalances)
+	}
+	began := s.w.now
+	if !s.until(time.Minute, func() bool { return s.last.Report.Settled == "" && s.w.rebalances > 0 }) {
+		t.Fatalf("it is not owned: %s", s.told)
+	}
+	if s.w.rebalances > 2 || s.w.now.Sub(began) > noticeAfter+10*time.Second {
+		t.Errorf("%d rebalances, after %v", s.w.rebalances, s.w.now.Sub(began))
+	}
+	s.goOn(20 * time.Second)
+	if s.state().Forced != nil {
+		t.Errorf("%+v is remembered", s.state().Forced)
+	}
+}
+
+// A topic that grows is left to the clients for as long as they need to notice, and
+// then a rebalance is forced.
+func TestTopicThatGrows(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.keepReadings = 10 * time.Minute
+	s.w.rebalances = 0
+	s.w.addTopic(1)
+	s.goOn(growthAfter - 10*time.Second)
+	if s.w.rebalances != 0 {
+		t.Errorf("%d rebalances", s.w.rebalances)
+	}
+	if !s.until(time.Minute, func() bool { return s.last.Report.Settled == "" && s.w.rebalances > 0 }) {
+		t.Errorf("it is not owned: %s", s.told)
+	}
+}
+
+// It is not tried again and again, if it does not help.
+func TestForcedRebalancesGetRarer(t *testing.T) {
+	s := newStage(t, 2)
+	s.w.addTopic(2)
+	s.w.distort = func(r *lag.Reading) {
+		for i := range r.Members {
+			r.Members[i].Assigned = slices.DeleteFunc(r.Members[i].Assigned, func(tp lag.TopicPartition) bool { return tp.Topic == addedName })
+		}
+	}
+	forced := 0
+	s.until(30*time.Minute, func() bool {
+		if slices.ContainsFunc(s.last.Actions, func(a Action) bool { return a.Kind == ForceRebalance }) {
+			forced++
+		}
+		return false
+	})
+	if forced < 3 || forced > 4 {
+		t.Errorf("%d rebalances were forced in half an hour", forced)
+	}
+}
+
+// It is the member that owns nothing whose removal costs nothing, or else the one that is
+// least behind.
+func TestGentlestMember(t *testing.T) {
+	reading := &lag.Reading{}
+	for n, behind := range []int64{70, 5, 30} {
+		tp, zero := lag.TopicPartition{Topic: simTopic, Partition: int32(n)}, int64(0)
+		reading.Members = append(reading.Members, lag.Member{InstanceID: fmt.Sprintf("a-%04d", n), MemberID: fmt.Sprint(n), Assigned: []lag.TopicPartition{tp}})
+		reading.Partitions = append(reading.Partitions, lag.Partition{TopicPartition: tp, Committed: &zero, End: behind})
+	}
+	v := seen{reading: reading}
+	for n := range int32(4) {
+		v.slots = append(v.slots, slot{ordinal: n, ids: []string{fmt.Sprintf("a-%04d", n)}, state: v1alpha1.SlotState{}})
+	}
+	if m, _ := v.gentlest(); m.MemberID != "1" {
+		t.Errorf("%+v, want the one that is least behind", m)
+	}
+	reading.Members = append(reading.Members, lag.Member{InstanceID: "a-0003", MemberID: "3"})
+	if m, _ := v.gentlest(); m.MemberID != "3" {
+		t.Errorf("%+v, want the idle one", m)
+	}
+}

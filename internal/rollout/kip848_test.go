@@ -1,0 +1,69 @@
+package rollout
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/membership"
+)
+
+func newConsumerStage(t *testing.T, how func(*world)) *stage {
+	t.Helper()
+	w := newWorld(1, simSpec{Revision: "r0-good", Desired: 3, Budget: 1}, membership.Naming{Prefix: simPrefix})
+	w.kip848 = true
+	how(w)
+	s := newStageIn(t, w)
+	w.rebalances = 0
+	return s
+}
+
+// A release costs a group of type consumer no rebalance, if its clients close in order.
+func TestReleaseOfAConsumerGroup(t *testing.T) {
+	s := newConsumerStage(t, func(*world) {})
+	s.apply("r1-good")
+	s.endsOn("r1-good", "")
+	if s.w.rebalances != 0 || len(s.last.Report.Findings) > 0 {
+		t.Errorf("%d rebalances, %v", s.w.rebalances, s.last.Report.Findings)
+	}
+}
+
+// Where they do not, the member before is removed before the next one is activated, and
+// it is said what that costs.
+func TestUncleanClose(t *testing.T) {
+	s := newConsumerStage(t, func(w *world) { w.unclean = true })
+	s.apply("r1-good")
+	s.until(5*time.Minute, func() bool { return s.state().Stable == "r1-good" })
+	if s.state().Stable != "r1-good" || s.w.rebalances > 2*3 {
+		t.Errorf("stable is %s after %d rebalances: %s", s.state().Stable, s.w.rebalances, s.told)
+	}
+	if got := s.found(v1alpha1.ReasonUncleanClose); !strings.Contains(got, "the last consumer of slot 0, 1, 2 ended by itself, and the group did not hear of it") {
+		t.Errorf("found %q", got)
+	}
+}
+
+// A consumer that crashed comes back as soon as its member was removed, whatever its
+// client does when it is refused until then.
+func TestCrashInAConsumerGroup(t *testing.T) {
+	for name, how := range map[string]func(*world){
+		"it tries again":       func(*world) {},
+		"it gives up":          func(w *world) { w.quitters = true },
+		"its process ends":     func(w *world) { w.exits = true },
+		"it does not close":    func(w *world) { w.unclean = true },
+		"unclean, and it ends": func(w *world) { w.unclean, w.exits = true, true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newConsumerStage(t, how)
+			s.w.crash(s.holder(1))
+			s.w.savePods()
+			s.goOn(2 * time.Second)
+			if !s.until(time.Minute, s.finished) {
+				t.Fatalf("it does not come back: %s; %s", s.unfinished(), s.told)
+			}
+			if s.state().Slots[1].RetryAt != nil {
+				t.Error("it is left out, as if it was to blame")
+			}
+		})
+	}
+}

@@ -1,0 +1,132 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+const (
+	// barrierMargin is how much longer than a heartbeat a rebalance lasts for whose
+	// end somebody is missing: all who are there join again within a heartbeat.
+	barrierMargin = time.Second
+	// hopelessAfter is how long a slot must have been without a consumer before its
+	// member is removed because none is to be had.
+	hopelessAfter = 5 * time.Second
+)
+
+// removals removes the members for which nobody answers any more, all in one request,
+// so that it costs one rebalance: those of lost pods, of slots beyond the size, and the
+// ghosts. It forgets slots beyond the size of which nothing is left.
+func removals(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
+	if v.reading == nil {
+		return nil
+	}
+	var members []MemberRef
+	var reasons []string
+	add := func(found []lag.Member, reason string) {
+		if len(found) > 0 && !slices.Contains(reasons, reason) {
+			reasons = append(reasons, reason)
+		}
+		members = append(members, refs(found)...)
+	}
+	for _, p := range proposals {
+		if p.slot.lost() {
+			if v.reading.At.After(p.slot.state.LostSince.Time) && !v.awaitsPerson(p.slot) {
+				add(p.slot.stayed(v.reading), "their pods are lost")
+			}
+			continue
+		}
+		if why := v.ghost(*state, p); why != "" {
+			add(p.slot.members(v.reading), why)
+			slotState(state, p.slot.ordinal).Awaited = nil // no restart that a session has to last for
+		}
+	}
+	add(leaving(v, state, proposals), "their slots are not wanted any more")
+	if len(members) == 0 {
+		return nil
+	}
+	return []Action{{Kind: RemoveMembers, Members: members, Reason: strings.Join(reasons, "; ")}}
+}
+
+// ghost is why a slot's members are removed although the slot shall stay: nobody
+// answers for them, and nobody is about to. "" if they are not. A planned restart never
+// comes here: it has a successor, and the session lasts for it.
+func (v seen) ghost(state v1alpha1.GroupState, p proposal) string {
+	s := p.slot
+	if s.ordinal >= sizeOf(state) {
+		return ""
+	}
+	if v.holdsID(s) {
+		return "the broker would refuse their ids until their sessions are over"
+	}
+	if !s.absent(v.reading) || p.move == take {
+		return ""
+	}
+	if v.parked(s) {
+		return "their consumers crash over and over"
+	}
+	if v.barred() && v.Now.Sub(s.state.Since.Time) > v.Group.Heartbeat {
+		return "the group waits for them and nobody consumes under their ids"
+	}
+	if s.holder == nil && v.Now.Sub(s.state.Since.Time) > hopelessAfter && v.othersCan(state, s) {
+		return hopeless(v, s, p.run)
+	}
+	return ""
+}
+
+// hopeless is why no successor of a slot that nobody holds is to be had.
+func hopeless(v seen, s slot, run string) string {
+	switch spare := s.spare(run); {
+	case spare == nil && v.Group.NoRoom != "":
+		return "no pod can be made for them: " + v.Group.NoRoom
+	case spare != nil && !spare.Warm && spare.Problem != "":
+		return fmt.Sprintf("pod %s, which shall follow, does not get on: %s", spare.Name, spare.Problem)
+	}
+	return ""
+}
+
+// barred: the group waits, for longer than a heartbeat, for members that do not come.
+func (v seen) barred() bool {
+	waits := v.Window.Tail(func(r *lag.Reading) bool { return r.Err == "" && r.State == lag.StatePreparingRebalance })
+	return len(waits) > 0 && waits.Span() >= v.Group.Heartbeat+barrierMargin
+}
+
+// leaving are the members of slots beyond the size, when all of their pods have ended.
+func leaving(v seen, state *v1alpha1.GroupState, proposals []proposal) []lag.Member {
+	var gone []lag.Member
+	pending := false
+	for _, p := range proposals {
+		if p.move == shrink || p.slot.ordinal >= sizeOf(*state) && p.slot.holder != nil {
+			pending = true
+		}
+		if p.move != remove || p.slot.lost() {
+			continue
+		}
+		members := p.slot.members(v.reading)
+		if len(members) == 0 && v.reading.At.After(p.slot.state.Since.Time) {
+			forget(state, p.slot.ordinal)
+		}
+		gone = append(gone, members...)
+	}
+	if pending || v.anyAbsent(v.inSize(*state)) && !v.barred() {
+		return nil
+	}
+	return gone
+}
+
+// anyAbsent: one of some slots is in the group and does not answer. A rebalance of a
+// classic group would wait for it now.
+func (v seen) anyAbsent(slots []slot) bool {
+	return !v.Group.Consumer && slices.ContainsFunc(slots, func(s slot) bool { return s.absent(v.reading) })
+}
+
+// disturbs: a slot's consumer would come to the group anew, while the group would wait
+// for another one that is absent.
+func (v seen) disturbs(s slot) bool {
+	return v.reading != nil && len(s.members(v.reading)) == 0 && v.anyAbsent(v.slots)
+}

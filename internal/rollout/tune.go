@@ -1,0 +1,59 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/membership"
+)
+
+// keepRestarts is how many measured restarts are kept.
+const keepRestarts = 20
+
+// tune measures the restarts that are over, which it returns, and derives the session
+// timeout that pods are given from now on. It never causes a restart.
+func tune(v seen, state *v1alpha1.GroupState) (measured []v1alpha1.RestartState) {
+	for _, s := range v.inSize(*state) {
+		if s.state.Awaited == nil && s.state.GivenUp == 0 || v.reading == nil || !s.holder.consuming() || !v.joined(s, v.reading) {
+			continue
+		}
+		kept := slotState(state, s.ordinal)
+		if kept.GivenUp = 0; kept.Awaited == nil {
+			continue
+		}
+		if took, known := v.took(s); known {
+			measured = append(measured, v1alpha1.RestartState{Kind: kept.Awaited.Kind, Seconds: took})
+		}
+		kept.Awaited = nil
+	}
+	state.Restarts = append(state.Restarts, measured...)
+	state.Restarts = state.Restarts[max(0, len(state.Restarts)-keepRestarts):]
+	timeout, _ := SessionOf(v.Group, *state)
+	state.SessionSeconds = int32(timeout / time.Second)
+	return measured
+}
+
+// took is how long a restart took, in seconds: until the first reading that shows the
+// new member. It is not known if nothing was read for long before that.
+func (v seen) took(s slot) (int32, bool) {
+	joined := v.Window.Tail(func(r *lag.Reading) bool { return r.Err == "" && v.joined(s, r) })
+	earlier := len(v.Window) - len(joined) - 1
+	if len(joined) == 0 || earlier < 0 || joined[0].At.Sub(v.Window[earlier].At) > lag.FreshFor {
+		return 0, false
+	}
+	took := joined[0].At.Sub(s.state.Awaited.Since.Time)
+	return int32(max(1, (took+time.Second-1)/time.Second)), true
+}
+
+// SessionOf is the session timeout that follows from a state, and why.
+func SessionOf(g Group, state v1alpha1.GroupState) (time.Duration, string) {
+	var restarts []time.Duration
+	for _, r := range state.Restarts {
+		restarts = append(restarts, time.Duration(r.Seconds)*time.Second)
+	}
+	return membership.Session{
+		Restarts: restarts, Min: g.SessionMin, Max: g.SessionMax, Heartbeat: g.Heartbeat,
+		Present: time.Duration(state.SessionSeconds) * time.Second,
+	}.Timeout()
+}

@@ -1,0 +1,97 @@
+package whole
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/test/lab"
+)
+
+// finds waits until the condition ClientsConform has a reason and says something.
+func (g group) finds(reason, says string) {
+	g.t.Helper()
+	g.until("the condition ClientsConform with "+reason, func(cg *v1alpha1.ConsumerGroup) bool {
+		c := meta.FindStatusCondition(cg.Status.Conditions, v1alpha1.ConditionClientsConform)
+		return c != nil && c.Status == metav1.ConditionFalse && c.Reason == reason
+	})
+	c := meta.FindStatusCondition(g.get().Status.Conditions, v1alpha1.ConditionClientsConform)
+	g.Expect(c.Message).To(ContainSubstring(says))
+}
+
+// TestClientsThatDoNotConform are told apart, each by what it does.
+func TestClientsThatDoNotConform(t *testing.T) {
+	t.Parallel()
+	template := func(v lab.Version) func(*v1alpha1.ConsumerGroup) {
+		return func(cg *v1alpha1.ConsumerGroup) { v.Name = "v1"; cg.Spec.Template = v.Raw(cg.Name) }
+	}
+	for reason, c := range map[string]struct {
+		group string
+		how   func(*v1alpha1.ConsumerGroup)
+		// stray are the variables of a consumer that is none of the group's; nil: there
+		// is none.
+		stray func(cg *v1alpha1.ConsumerGroup) []string
+		// restart has a pod deleted.
+		restart bool
+		says    string
+	}{
+		v1alpha1.ReasonNeverJoins: {
+			group: "never-joins", how: template(lab.Version{Behaviour: "never-joins"}),
+			says: "is ready; slot 0 (",
+		},
+		v1alpha1.ReasonStranger: {
+			group: "stranger", stray: func(*v1alpha1.ConsumerGroup) []string { return nil },
+			says: "1 members of the group are not of this ConsumerGroup, and take partitions: a dynamic one (client id kohort-sample-consumer, host ",
+		},
+		v1alpha1.ReasonSharedInstanceID: {
+			group: "shared-id", stray: func(cg *v1alpha1.ConsumerGroup) []string {
+				return []string{"KAFKA_GROUP_INSTANCE_ID=" + cg.Status.Slots[0].InstanceIDs[0]}
+			},
+			says: "changed once although its pod was not restarted",
+		},
+		v1alpha1.ReasonWrongAssignor: {
+			group: "wrong-assignor", how: func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Membership.Assignor = v1alpha1.AssignorSticky },
+			says: "the group shares its partitions by the assignor range, membership.assignor says sticky",
+		},
+		v1alpha1.ReasonWrongTopics: {
+			group: "wrong-topics", how: func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Topics = append(cg.Spec.Topics, "stranger") },
+			says: "subscribes to wrong-topics, spec.topics has stranger, wrong-topics",
+		},
+		v1alpha1.ReasonSurplusMembers: {
+			group: "surplus", how: func(cg *v1alpha1.ConsumerGroup) {
+				cg.Spec.Consumer.ConsumersPerPod = ptr.To[int32](2)
+				template(lab.Version{Consumers: 3})(cg)
+			},
+			says: "consumer.consumersPerPod is 2; instance id",
+		},
+		v1alpha1.ReasonIgnoresSIGTERM: {
+			group: "ignores-sigterm", how: template(lab.Version{Behaviour: "ignores-sigterm", GraceSeconds: 3}), restart: true,
+			says: "the last consumer of slot 0 did not end within its grace period after SIGTERM, and was killed",
+		},
+	} {
+		t.Run(c.group, func(t *testing.T) {
+			t.Parallel()
+			how := []func(*v1alpha1.ConsumerGroup){}
+			if c.how != nil {
+				how = append(how, c.how)
+			}
+			g := create(t, c.group, 1, how...)
+			if c.stray != nil {
+				g.running(1)
+				stray, err := world.Consume(g.ctx(), g.name, c.stray(g.get())...)
+				g.Expect(err).NotTo(HaveOccurred())
+				t.Cleanup(stray.Kill)
+			}
+			if c.restart {
+				g.running(1)
+				pod := g.pods()[0]
+				g.Expect(world.Client.Delete(g.ctx(), &pod)).To(Succeed())
+			}
+			g.finds(reason, c.says)
+		})
+	}
+}
