@@ -62,7 +62,7 @@ func groupOf(s seen) rollout.Group {
 	spec := &s.group.Spec
 	g := rollout.Group{
 		Names:          s.names,
-		Assignor:       spec.Membership.EffectiveAssignor().Protocol(),
+		Assignor:       spec.EffectiveAssignor().Protocol(),
 		Topics:         spec.Topics,
 		Revision:       s.revision,
 		Budget:         spec.Rollout.Budget(),
@@ -93,7 +93,7 @@ func canOwn(s seen) *int32 {
 	if reading == nil || len(reading.MissingTopics) > 0 {
 		return nil
 	}
-	n := s.names.Slots(membership.CanOwn(string(s.group.Spec.Membership.EffectiveAssignor()), reading.PartitionCounts()))
+	n := s.names.Slots(membership.CanOwn(string(s.group.Spec.EffectiveAssignor()), reading.PartitionCounts()))
 	return &n
 }
 

@@ -84,11 +84,11 @@ func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.C
 
 // namesOf is how a group's members are named.
 func (r *ConsumerGroupReconciler) namesOf(group *v1alpha1.ConsumerGroup) membership.Naming {
-	prefix, consumer := group.Spec.Membership.InstanceIDPrefix, group.Spec.Consumer
+	prefix := group.Spec.Membership.InstanceIDPrefix
 	if prefix == "" {
 		prefix = membership.DefaultPrefix(r.ClusterUID, group.Namespace, group.Name)
 	}
-	return membership.Naming{Prefix: prefix, PerPod: consumer.PerPod(), Numbered: pods.Numbered(consumer.Preset())}
+	return pods.Naming(prefix, group.Spec.Consumer)
 }
 
 // clusterOf is the KafkaCluster of a group; nil if there is none.

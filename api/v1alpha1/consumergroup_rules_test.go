@@ -8,8 +8,8 @@ import (
 const (
 	perPodStays = "consumer.consumersPerPod cannot be changed, since every instance id would be another one: " +
 		"delete the ConsumerGroup and create it anew (offsets are kept)"
-	injectStays = "consumer.inject cannot be changed to or from SpringBoot with one consumer per pod, " +
-		"since Spring appends -0 to every instance id: delete the ConsumerGroup and create it anew (offsets are kept)"
+	injectStays = "consumer.inject cannot be changed so, since every instance id would be another one " +
+		"(SpringBoot appends -0 also to a pod's only one, KafkaStreams counts from -1): delete the ConsumerGroup and create it anew (offsets are kept)"
 )
 
 var groupRules = slices.Concat(
@@ -40,9 +40,32 @@ var groupRules = slices.Concat(
 			fail: `{spec: {consumer: {inject: SpringBoot, consumersPerPod: 1}}}`,
 			old:  `{spec: {consumer: {consumersPerPod: 2}}}`, want: "spec: Invalid value: consumer.consumersPerPod cannot be changed",
 		}, {
+			rule: "spec rule: " + injectStays,
+			pass: `{spec: {consumer: {inject: Quarkus}}}`, fail: `{spec: {consumer: {inject: KafkaStreams}}}`,
+			old: `{}`, want: "spec: Invalid value: consumer.inject cannot be changed",
+		}, {
+			rule: "spec rule: " + injectStays,
+			pass: `{spec: {consumer: {inject: KafkaStreams, container: app}}}`, fail: `{spec: {consumer: {inject: SpringBoot}}}`,
+			old: `{spec: {consumer: {inject: KafkaStreams}}}`, want: "spec: Invalid value: consumer.inject cannot be changed",
+		}, {
+			rule: "spec rule: " + injectStays, // also with several consumers: it counts from 1
+			pass: `{spec: {consumer: {inject: SpringBoot, consumersPerPod: 2}}}`,
+			fail: `{spec: {consumer: {inject: KafkaStreams, consumersPerPod: 2}}}`,
+			old:  `{spec: {consumer: {consumersPerPod: 2}}}`, want: "spec: Invalid value: consumer.inject cannot be changed",
+		}, {
+			rule: "spec rule: " + injectStays,
+			pass: `{spec: {consumer: {inject: Custom, variables: ` + identity + `}}}`,
+			fail: `{spec: {consumer: {inject: SpringBoot}}}`,
+			old:  `{spec: {consumer: {inject: Quarkus}}}`, want: "spec: Invalid value: consumer.inject cannot be changed",
+		}, {
+			rule: "spec rule: membership.assignor cannot be set with consumer.inject KafkaStreams: Kafka Streams has an assignor of its own",
+			pass: `{spec: {consumer: {inject: KafkaStreams}, membership: {heartbeatSeconds: 5}}}`,
+			fail: `{spec: {consumer: {inject: KafkaStreams}, membership: {assignor: Range}}}`,
+			want: "spec: Invalid value: membership.assignor cannot be set with consumer.inject KafkaStreams",
+		}, {
 			rule: "spec.consumer.inject enum",
 			pass: `{spec: {consumer: {inject: SpringBoot}}}`, fail: `{spec: {consumer: {inject: Spring}}}`,
-			want: `spec.consumer.inject: Unsupported value: "Spring": supported values: "Env", "SpringBoot"`,
+			want: `spec.consumer.inject: Unsupported value: "Spring": supported values: "Env", "SpringBoot", "Quarkus", "KafkaStreams", "Custom"`,
 		}, {
 			rule: " required spec", pass: `{}`, fail: `{spec: null}`, want: "spec: Required value",
 		}, {
@@ -131,7 +154,7 @@ var groupRules = slices.Concat(
 	},
 	bounds("spec.replicas", 0, 1000),
 	bounds("spec.consumer.consumersPerPod", 1, 100),
-	membershipRules, rolloutRules, scalingRules,
+	consumerRules, membershipRules, rolloutRules, scalingRules,
 )
 
 var membershipRules = slices.Concat(

@@ -46,7 +46,9 @@ type ConsumerGroupList struct {
 // ConsumerGroupSpec says what shall run.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.consumer) && has(self.consumer.consumersPerPod) ? self.consumer.consumersPerPod : 1) == (has(oldSelf.consumer) && has(oldSelf.consumer.consumersPerPod) ? oldSelf.consumer.consumersPerPod : 1)",message="consumer.consumersPerPod cannot be changed, since every instance id would be another one: delete the ConsumerGroup and create it anew (offsets are kept)"
-// +kubebuilder:validation:XValidation:rule="(has(self.consumer) && has(self.consumer.consumersPerPod) && self.consumer.consumersPerPod > 1) || (has(self.consumer) && has(self.consumer.inject) && self.consumer.inject == 'SpringBoot') == (has(oldSelf.consumer) && has(oldSelf.consumer.inject) && oldSelf.consumer.inject == 'SpringBoot')",message="consumer.inject cannot be changed to or from SpringBoot with one consumer per pod, since Spring appends -0 to every instance id: delete the ConsumerGroup and create it anew (offsets are kept)"
+// +kubebuilder:validation:XValidation:rule="(has(self.consumer) && has(self.consumer.inject) && self.consumer.inject == 'KafkaStreams') == (has(oldSelf.consumer) && has(oldSelf.consumer.inject) && oldSelf.consumer.inject == 'KafkaStreams') && ((has(self.consumer) && has(self.consumer.consumersPerPod) && self.consumer.consumersPerPod > 1) || (has(self.consumer) && has(self.consumer.inject) && self.consumer.inject == 'SpringBoot') == (has(oldSelf.consumer) && has(oldSelf.consumer.inject) && oldSelf.consumer.inject == 'SpringBoot'))",message="consumer.inject cannot be changed so, since every instance id would be another one (SpringBoot appends -0 also to a pod's only one, KafkaStreams counts from -1): delete the ConsumerGroup and create it anew (offsets are kept)"
+// +kubebuilder:validation:XValidation:rule="!((has(self.consumer) && has(self.consumer.inject) && self.consumer.inject == 'KafkaStreams') && has(self.membership) && has(self.membership.protocol) && self.membership.protocol == 'Consumer')",message="membership.protocol must be Classic with consumer.inject KafkaStreams: Kafka Streams does not use the other one"
+// +kubebuilder:validation:XValidation:rule="!((has(self.consumer) && has(self.consumer.inject) && self.consumer.inject == 'KafkaStreams') && has(self.membership) && has(self.membership.assignor))",message="membership.assignor cannot be set with consumer.inject KafkaStreams: Kafka Streams has an assignor of its own"
 // +kubebuilder:validation:XValidation:rule="has(self.groupId) == has(oldSelf.groupId) && (!has(self.groupId) || self.groupId == oldSelf.groupId)",message="groupId cannot be changed: make a new ConsumerGroup"
 // +kubebuilder:validation:XValidation:rule="(has(self.membership) && has(self.membership.instanceIdPrefix)) == (has(oldSelf.membership) && has(oldSelf.membership.instanceIdPrefix)) && (!has(self.membership) || !has(self.membership.instanceIdPrefix) || self.membership.instanceIdPrefix == oldSelf.membership.instanceIdPrefix)",message="membership.instanceIdPrefix cannot be changed: every member would be a stranger to the group"
 // +kubebuilder:validation:XValidation:rule="(has(self.membership) && has(self.membership.protocol) ? self.membership.protocol : 'Classic') == (has(oldSelf.membership) && has(oldSelf.membership.protocol) ? oldSelf.membership.protocol : 'Classic')",message="membership.protocol cannot be changed: delete the ConsumerGroup and create it anew (offsets are kept)"
@@ -167,6 +169,8 @@ type ScalingRules struct {
 }
 
 // Consumer says which container consumes and how it is configured.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.variables) == (has(self.inject) && self.inject == 'Custom')",message="consumer.variables goes with consumer.inject Custom, and Custom needs it"
 type Consumer struct {
 	// container is the name of the container that consumes: identity is
 	// injected there, and its end is the end of the consumer. Default: the
@@ -176,19 +180,38 @@ type Consumer struct {
 	Container string `json:"container,omitempty"`
 	// consumersPerPod is how many consumers of the group the program runs in each
 	// pod, as with concurrency: 3 in Spring. Each is a member of its own: it appends
-	// -0, -1 and so on to the instance id that the pod is given. It cannot be changed.
-	// Default: 1.
+	// -0, -1 and so on to the instance id that the pod is given (Kafka Streams, whose
+	// num.stream.threads it is: -1, -2 and so on). It cannot be changed. Default: 1.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	ConsumersPerPod *int32 `json:"consumersPerPod,omitempty"`
 	// inject says by which variables the program is told its brokers, group,
-	// instance id and timeouts: Env sets KAFKA_BOOTSTRAP_SERVERS, KAFKA_GROUP_ID,
-	// KAFKA_GROUP_INSTANCE_ID and so on, which the program has to use; SpringBoot
-	// sets SPRING_KAFKA_..., which Spring Boot uses by itself. Default: Env.
+	// instance id and timeouts. Env: KAFKA_GROUP_ID, KAFKA_GROUP_INSTANCE_ID and so
+	// on, which it has to use. SpringBoot, Quarkus: those of the framework, which uses
+	// them by itself. KafkaStreams: as Env, with KAFKA_APPLICATION_ID for the group.
+	// Custom: those of variables. A change is a new revision. Default: Env.
 	// +optional
-	// +kubebuilder:validation:Enum=Env;SpringBoot
+	// +kubebuilder:validation:Enum=Env;SpringBoot;Quarkus;KafkaStreams;Custom
 	Inject Inject `json:"inject,omitempty"`
+	// variables are what inject Custom sets, each with the value of a property. One
+	// has to carry group.id, and one group.instance.id.
+	// +optional
+	// +kubebuilder:validation:MinItems=2
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:XValidation:rule="self.exists(v, v.property == 'group.id') && self.exists(v, v.property == 'group.instance.id')",message="consumer.variables must have one variable for group.id and one for group.instance.id: without them the program is in no group that Kohort knows"
+	// +listType=map
+	// +listMapKey=name
+	Variables []Variable `json:"variables,omitempty"`
+	// propertiesFile is where the consumer's container finds the properties as a file
+	// in the format of Java, for a client that reads files: an absolute path, as in
+	// /etc/kohort/consumer.properties. Its folder is a volume of its own, which hides
+	// what the image has there. The variables are set as well. A change is a new
+	// revision. Default: no file.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:Pattern=`^(/[A-Za-z0-9_-][A-Za-z0-9._-]*){2,}$`
+	PropertiesFile string `json:"propertiesFile,omitempty"`
 }
 
 // Inject is by which variables a program is told who it is.
@@ -196,8 +219,38 @@ type Inject string
 
 // The presets.
 const (
-	InjectEnv        Inject = "Env"
-	InjectSpringBoot Inject = "SpringBoot"
+	InjectEnv          Inject = "Env"
+	InjectSpringBoot   Inject = "SpringBoot"
+	InjectQuarkus      Inject = "Quarkus"
+	InjectKafkaStreams Inject = "KafkaStreams"
+	InjectCustom       Inject = "Custom"
+)
+
+// Variable carries a property of the consumer into its container.
+type Variable struct {
+	// name of the variable. Names that begin with KOHORT_ are Kohort's own.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=200
+	// +kubebuilder:validation:Pattern=`^[A-Za-z_.-][A-Za-z0-9_.-]*$`
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('KOHORT_')",message="names of variables that begin with KOHORT_ are Kohort's own"
+	Name string `json:"name"`
+	// property whose value it has, by Kafka's name. One that Kohort does not set with the
+	// membership's protocol is left out.
+	// +kubebuilder:validation:Enum=bootstrap.servers;group.id;group.instance.id;session.timeout.ms;heartbeat.interval.ms;group.protocol
+	Property Property `json:"property"`
+}
+
+// Property of a consumer that Kohort sets, by Kafka's name.
+type Property string
+
+// What Kohort sets.
+const (
+	PropertyBootstrapServers  Property = "bootstrap.servers"
+	PropertyGroupID           Property = "group.id"
+	PropertyGroupInstanceID   Property = "group.instance.id"
+	PropertySessionTimeout    Property = "session.timeout.ms"
+	PropertyHeartbeatInterval Property = "heartbeat.interval.ms"
+	PropertyGroupProtocol     Property = "group.protocol"
 )
 
 // Membership says how the pods are members of the group.
@@ -215,13 +268,15 @@ type Membership struct {
 	Protocol Protocol `json:"protocol,omitempty"`
 	// assignor is the partition assignor that the consumers are configured
 	// with; how many slots can own a partition depends on it. With protocol Consumer it is
-	// the broker's: Range or Uniform. Default: Range (Consumer: Uniform).
+	// the broker's: Range or Uniform. With inject KafkaStreams it is that one's own and not
+	// set. Default: Range (Consumer: Uniform).
 	// +optional
 	// +kubebuilder:validation:Enum=Range;RoundRobin;Sticky;CooperativeSticky;Uniform
 	Assignor Assignor `json:"assignor,omitempty"`
 	// instanceIdPrefix is what the group.instance.id of every slot begins with;
 	// the slot's ordinal follows, as in orders-3f9a2-0003, and the consumer's number
-	// if there are several in a pod or with inject SpringBoot. It cannot be changed.
+	// if there are several in a pod or with inject SpringBoot or KafkaStreams. It
+	// cannot be changed.
 	// Default: the name and five hex digits of cluster, namespace and name.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -307,6 +362,9 @@ const (
 	AssignorSticky            Assignor = "Sticky"
 	AssignorCooperativeSticky Assignor = "CooperativeSticky"
 	AssignorUniform           Assignor = "Uniform"
+	// AssignorStreams is Kafka Streams' own. It comes with consumer.inject
+	// KafkaStreams and cannot be chosen.
+	AssignorStreams Assignor = "Streams"
 )
 
 // Protocol by which consumers are members of a group.

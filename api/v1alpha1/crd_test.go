@@ -123,6 +123,7 @@ func rules(path string, s *schema.Structural) []string {
 		}
 	}
 	add(s.XListType != nil && *s.XListType == "set", "set")
+	add(s.XListType != nil && *s.XListType == "map", "map")
 	for _, rule := range s.XValidations {
 		add(true, "rule: "+rule.Message)
 	}

@@ -44,11 +44,13 @@ func (c Consumer) Preset() Inject {
 }
 
 // EffectiveAssignor is the assignor, or its default.
-func (m Membership) EffectiveAssignor() Assignor {
+func (s *ConsumerGroupSpec) EffectiveAssignor() Assignor {
 	switch {
-	case m.Assignor != "":
-		return m.Assignor
-	case m.Consumer():
+	case s.Consumer.Inject == InjectKafkaStreams:
+		return AssignorStreams
+	case s.Membership.Assignor != "":
+		return s.Membership.Assignor
+	case s.Membership.Consumer():
 		return AssignorUniform
 	default:
 		return AssignorRange
@@ -69,6 +71,8 @@ func (a Assignor) Protocol() string {
 		return "cooperative-sticky"
 	case AssignorUniform:
 		return "uniform"
+	case AssignorStreams:
+		return "stream"
 	default:
 		return "range"
 	}

@@ -25,6 +25,8 @@ const (
 	AnnotationInstanceID = "kohort.dev/instance-id"
 	// AnnotationConsumer names the container that consumes.
 	AnnotationConsumer = "kohort.dev/consumer"
+	// AnnotationProperties is the content of consumer.propertiesFile.
+	AnnotationProperties = "kohort.dev/consumer-properties"
 )
 
 // AnnotationReplaceLost of a ConsumerGroup names lost pods, separated by commas, whose
@@ -60,10 +62,12 @@ const (
 	ContainerGate = "kohort-gate"
 )
 
-// Variables that Kohort sets in the consumer's container with the preset Env.
+// Variables that Kohort sets in the consumer's container with the preset Env. With
+// KafkaStreams EnvApplicationID stands for EnvGroupID.
 const (
 	EnvBootstrapServers  = "KAFKA_BOOTSTRAP_SERVERS"
 	EnvGroupID           = "KAFKA_GROUP_ID"
+	EnvApplicationID     = "KAFKA_APPLICATION_ID"
 	EnvGroupInstanceID   = "KAFKA_GROUP_INSTANCE_ID"
 	EnvSessionTimeoutMS  = "KAFKA_SESSION_TIMEOUT_MS"
 	EnvHeartbeatInterval = "KAFKA_HEARTBEAT_INTERVAL_MS"

@@ -28,6 +28,9 @@ type Naming struct {
 	// Numbered: the clients append a number to the id that they are given even where
 	// there is one consumer in a pod, as spring-kafka does.
 	Numbered bool
+	// FirstNumber is the one of the first consumer in a pod: 1 with Kafka Streams, else
+	// 0.
+	FirstNumber int32
 }
 
 // Base is what the pod of the slot with an ordinal is given as its instance id.
@@ -40,8 +43,8 @@ func (n Naming) Base(ordinal int32) string {
 }
 
 // IDs are the instance ids of the members of a slot: the base if there is one that
-// appends nothing, else the base and a number from 0 for each consumer. The ids of
-// a slot are neighbours in text order, whatever theirs is among themselves.
+// appends nothing, else the base and a number for each consumer. The ids of a slot
+// are neighbours in text order, whatever theirs is among themselves.
 func (n Naming) IDs(ordinal int32) []string {
 	base := n.Base(ordinal)
 	if n.consumers() == 1 && !n.Numbered {
@@ -49,7 +52,7 @@ func (n Naming) IDs(ordinal int32) []string {
 	}
 	ids := make([]string, n.consumers())
 	for i := range ids {
-		ids[i] = base + "-" + strconv.Itoa(i)
+		ids[i] = base + "-" + strconv.Itoa(int(n.FirstNumber)+i)
 	}
 	return ids
 }

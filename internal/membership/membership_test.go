@@ -16,12 +16,14 @@ func TestInstanceIDs(t *testing.T) {
 		base    string
 		ids     []string
 	}{
-		"one consumer":                {Naming{Prefix: "orders-3f9a2"}, 0, "orders-3f9a2-0000", []string{"orders-3f9a2-0000"}},
-		"one, said so":                {Naming{Prefix: "orders", PerPod: 1}, 7, "orders-0007", []string{"orders-0007"}},
-		"one that appends a number":   {Naming{Prefix: "orders", PerPod: 1, Numbered: true}, 7, "orders-0007", []string{"orders-0007-0"}},
-		"several":                     {Naming{Prefix: "orders", PerPod: 3}, 7, "orders-0007", []string{"orders-0007-0", "orders-0007-1", "orders-0007-2"}},
-		"several that append numbers": {Naming{Prefix: "orders", PerPod: 2, Numbered: true}, 9999, "orders-9999", []string{"orders-9999-0", "orders-9999-1"}},
-		"beyond the padding":          {Naming{Prefix: "orders"}, 12345, "orders-12345", []string{"orders-12345"}},
+		"one consumer":                 {Naming{Prefix: "orders-3f9a2"}, 0, "orders-3f9a2-0000", []string{"orders-3f9a2-0000"}},
+		"one, said so":                 {Naming{Prefix: "orders", PerPod: 1}, 7, "orders-0007", []string{"orders-0007"}},
+		"one that appends a number":    {Naming{Prefix: "orders", PerPod: 1, Numbered: true}, 7, "orders-0007", []string{"orders-0007-0"}},
+		"several":                      {Naming{Prefix: "orders", PerPod: 3}, 7, "orders-0007", []string{"orders-0007-0", "orders-0007-1", "orders-0007-2"}},
+		"several that append numbers":  {Naming{Prefix: "orders", PerPod: 2, Numbered: true}, 9999, "orders-9999", []string{"orders-9999-0", "orders-9999-1"}},
+		"one thread of Kafka Streams":  {Naming{Prefix: "orders", Numbered: true, FirstNumber: 1}, 7, "orders-0007", []string{"orders-0007-1"}},
+		"two threads of Kafka Streams": {Naming{Prefix: "orders", PerPod: 2, Numbered: true, FirstNumber: 1}, 7, "orders-0007", []string{"orders-0007-1", "orders-0007-2"}},
+		"beyond the padding":           {Naming{Prefix: "orders"}, 12345, "orders-12345", []string{"orders-12345"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := c.naming.Base(c.ordinal); got != c.base {
@@ -61,6 +63,7 @@ func TestInstanceIDsSortAsNumbers(t *testing.T) {
 func TestStray(t *testing.T) {
 	one, three := Naming{Prefix: "orders"}, Naming{Prefix: "orders", PerPod: 3}
 	spring := Naming{Prefix: "orders", PerPod: 1, Numbered: true}
+	streams := Naming{Prefix: "orders", PerPod: 2, Numbered: true, FirstNumber: 1}
 	for name, c := range map[string]struct {
 		naming  Naming
 		id      string
@@ -72,6 +75,9 @@ func TestStray(t *testing.T) {
 		"no number":                        {three, "orders-0002", 2, true},
 		"no number where one is appended":  {spring, "orders-0002", 2, true},
 		"a second one where one is enough": {spring, "orders-0002-1", 2, true},
+		"a number below the first":         {streams, "orders-0002-0", 2, true},
+		"a thread that was added":          {streams, "orders-0002-3", 2, true},
+		"the last thread":                  {streams, "orders-0002-2", 2, false},
 		"a name":                           {three, "orders-0002-second-0", 2, true},
 		"its own":                          {three, "orders-0002-2", 2, false},
 		"another prefix":                   {one, "refunds-0001-0", 0, false},

@@ -76,6 +76,10 @@ func Build(in Input) (*corev1.Pod, error) {
 		return nil, fmt.Errorf("building a pod of ConsumerGroup %s: the template has no container %q",
 			in.Group.Name, consumer)
 	}
+	if in.Consumer.PropertiesFile != "" {
+		pod.Annotations[v1alpha1.AnnotationProperties] = propertiesOf(in, container.Env)
+		addProperties(&pod.Spec, container, in.Consumer.PropertiesFile)
+	}
 	container.Env = append(identity(in, container.Env), container.Env...)
 	addWaiting(&pod.Spec, container, in)
 	return pod, nil

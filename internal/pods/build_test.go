@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -199,16 +200,26 @@ func TestLongContainerNames(t *testing.T) {
 	}
 }
 
+// consumers are what the specs say beside the templates, by the name of their file.
+var consumers = map[string]v1alpha1.Consumer{
+	"spring-boot":   {Inject: v1alpha1.InjectSpringBoot},
+	"quarkus":       {Inject: v1alpha1.InjectQuarkus},
+	"kafka-streams": {Inject: v1alpha1.InjectKafkaStreams, PropertiesFile: "/etc/kohort/streams.properties"},
+	"custom": {Inject: v1alpha1.InjectCustom, Variables: []v1alpha1.Variable{
+		{Name: "MY_GROUP", Property: v1alpha1.PropertyGroupID}, {Name: "MY_ID", Property: v1alpha1.PropertyGroupInstanceID},
+		{Name: "MY_BROKERS", Property: v1alpha1.PropertyBootstrapServers}, {Name: "ALSO_BROKERS", Property: v1alpha1.PropertyBootstrapServers},
+	}},
+	"process": {PropertiesFile: "/app/config/consumer.properties"},
+}
+
 func input(t *testing.T, file string) Input {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	consumer := v1alpha1.Consumer{Container: "app"}
-	if filepath.Base(file) == "spring-boot.template.yaml" {
-		consumer.Inject = v1alpha1.InjectSpringBoot
-	}
+	consumer := consumers[strings.TrimSuffix(filepath.Base(file), ".template.yaml")]
+	consumer.Container = "app"
 	return Input{
 		Group: &v1alpha1.ConsumerGroup{
 			ObjectMeta: metav1.ObjectMeta{

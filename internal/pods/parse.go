@@ -23,7 +23,7 @@ func Parse(raw runtime.RawExtension, consumer v1alpha1.Consumer, activation v1al
 		return nil, err
 	}
 	checks := []func(*corev1.PodTemplateSpec, v1alpha1.Consumer) error{
-		checkRestartPolicy, checkGrace, checkNames, checkConsumer,
+		checkRestartPolicy, checkGrace, checkNames, checkConsumer, checkPropertiesFile,
 	}
 	if activation == v1alpha1.ActivationProcess {
 		checks = append(checks, checkLaunch)
@@ -62,7 +62,7 @@ func Consumer(template *corev1.PodTemplateSpec, consumer string) string {
 // Overridden lists the variables of the preset that the template sets itself in
 // the consumer's container. The template's values win.
 func Overridden(template *corev1.PodTemplateSpec, consumer v1alpha1.Consumer) []string {
-	name, preset := Consumer(template, consumer.Container), presets[consumer.Preset()]
+	name, preset := Consumer(template, consumer.Container), presetOf(consumer)
 	var names []string
 	for _, c := range template.Spec.Containers {
 		if c.Name != name {
@@ -186,7 +186,7 @@ func checkConsumer(template *corev1.PodTemplateSpec, consumer v1alpha1.Consumer)
 	names := make([]string, 0, len(template.Spec.Containers))
 	for i, c := range template.Spec.Containers {
 		if c.Name == name {
-			return checkConsumerContainer(fmt.Sprintf("template.spec.containers[%d]", i), c, presets[consumer.Preset()])
+			return checkConsumerContainer(fmt.Sprintf("template.spec.containers[%d]", i), c, presetOf(consumer))
 		}
 		names = append(names, c.Name)
 	}
@@ -201,10 +201,10 @@ func checkConsumerContainer(path string, c corev1.Container, preset preset) erro
 	}
 	for _, v := range c.Env {
 		switch preset.property(v.Name) {
-		case groupID:
+		case v1alpha1.PropertyGroupID:
 			return fmt.Errorf("%s.env sets %s, which is refused: the pods would be in another group than the one "+
 				"that Kohort reads; set spec.groupId", path, v.Name)
-		case groupInstanceID:
+		case v1alpha1.PropertyGroupInstanceID:
 			return fmt.Errorf("%s.env sets %s, which is refused: all pods would get one id and fence each "+
 				"other out of the group; Kohort gives each pod its own", path, v.Name)
 		}

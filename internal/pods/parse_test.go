@@ -70,9 +70,23 @@ func TestIdentityIsRefusedByPreset(t *testing.T) {
 		{v1alpha1.InjectSpringBoot, "SPRING_KAFKA_BOOTSTRAP_SERVERS", ""},
 		{v1alpha1.InjectSpringBoot, "KAFKA_GROUP_ID", ""},
 		{v1alpha1.InjectSpringBoot, "KAFKA_GROUP_INSTANCE_ID", ""},
+		{v1alpha1.InjectQuarkus, "MP_MESSAGING_CONNECTOR_SMALLRYE_KAFKA_GROUP_ID", group},
+		{v1alpha1.InjectQuarkus, "MP_MESSAGING_CONNECTOR_SMALLRYE_KAFKA_GROUP_INSTANCE_ID", instance},
+		{v1alpha1.InjectQuarkus, "KAFKA_GROUP_ID", ""},
+		{v1alpha1.InjectKafkaStreams, "KAFKA_APPLICATION_ID", group},
+		{v1alpha1.InjectKafkaStreams, "KAFKA_GROUP_INSTANCE_ID", instance},
+		{v1alpha1.InjectKafkaStreams, "KAFKA_GROUP_ID", ""},
+		{v1alpha1.InjectCustom, "MY_GROUP", group},
+		{v1alpha1.InjectCustom, "MY_ID", instance},
+		{v1alpha1.InjectCustom, "MY_BROKERS", ""},
+		{v1alpha1.InjectCustom, "KAFKA_GROUP_ID", ""},
 	} {
 		template := `{"spec":{"containers":[{"name":"app","env":[{"name":"` + c.variable + `","value":"x"}]}]}}`
-		_, err := Parse(runtime.RawExtension{Raw: []byte(template)}, v1alpha1.Consumer{Inject: c.inject}, "")
+		consumer := v1alpha1.Consumer{Inject: c.inject}
+		if c.inject == v1alpha1.InjectCustom {
+			consumer = consumers["custom"]
+		}
+		_, err := Parse(runtime.RawExtension{Raw: []byte(template)}, consumer, "")
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s with %s is refused: %v", c.variable, c.inject, err)
@@ -127,12 +141,19 @@ spec:
     - {name: HOME, value: /}
     - {name: SPRING_KAFKA_CONSUMER_BOOTSTRAP_SERVERS, value: "kafka:9094"}
     - {name: KAFKA_BOOTSTRAP_SERVERS, value: "kafka:9094"}
+    - {name: ALSO_BROKERS, value: "kafka:9094"}
 `, app)
 	for inject, want := range map[v1alpha1.Inject][]string{
-		"":                        {v1alpha1.EnvSessionTimeoutMS, v1alpha1.EnvBootstrapServers},
-		v1alpha1.InjectSpringBoot: {"SPRING_KAFKA_CONSUMER_BOOTSTRAP_SERVERS"},
+		"":                          {v1alpha1.EnvSessionTimeoutMS, v1alpha1.EnvBootstrapServers},
+		v1alpha1.InjectSpringBoot:   {"SPRING_KAFKA_CONSUMER_BOOTSTRAP_SERVERS"},
+		v1alpha1.InjectQuarkus:      nil,
+		v1alpha1.InjectKafkaStreams: {v1alpha1.EnvSessionTimeoutMS, v1alpha1.EnvBootstrapServers},
+		v1alpha1.InjectCustom:       {"ALSO_BROKERS"},
 	} {
-		app.Inject = inject
+		app.Inject, app.Variables = inject, nil
+		if inject == v1alpha1.InjectCustom {
+			app.Variables = consumers["custom"].Variables
+		}
 		if diff := cmp.Diff(want, Overridden(template, app)); diff != "" {
 			t.Errorf("with %q: %s", inject, diff)
 		}

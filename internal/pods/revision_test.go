@@ -2,6 +2,7 @@ package pods
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -79,11 +80,33 @@ func TestRevisionChanges(t *testing.T) {
 		"preset":         func(s *v1alpha1.ConsumerGroupSpec) { s.Consumer.Inject = v1alpha1.InjectSpringBoot },
 		"no JSON":        func(s *v1alpha1.ConsumerGroupSpec) { s.Template = template(`{"spec":`) },
 		"nothing":        func(s *v1alpha1.ConsumerGroupSpec) { s.Template = runtime.RawExtension{} },
+		"Custom":         func(s *v1alpha1.ConsumerGroupSpec) { s.Consumer = consumers["custom"] },
+		"one variable less": func(s *v1alpha1.ConsumerGroupSpec) {
+			s.Consumer = consumers["custom"]
+			s.Consumer.Variables = s.Consumer.Variables[:3]
+		},
+		"a properties file":       func(s *v1alpha1.ConsumerGroupSpec) { s.Consumer.PropertiesFile = "/a/b" },
+		"another properties file": func(s *v1alpha1.ConsumerGroupSpec) { s.Consumer.PropertiesFile = "/a/c" },
 	} {
 		got := Revision(spec(change))
 		if before, ok := seen[got]; ok {
 			t.Errorf("%s: the same revision %s as for %s", name, got, before)
 		}
 		seen[got] = name
+	}
+}
+
+// A list that is a map has no order.
+func TestRevisionDoesNotGoByTheOrderOfVariables(t *testing.T) {
+	variables := consumers["custom"].Variables
+	swapped := slices.Clone(variables)
+	slices.Reverse(swapped)
+	of := func(list []v1alpha1.Variable) string {
+		return Revision(spec(func(s *v1alpha1.ConsumerGroupSpec) {
+			s.Consumer.Inject, s.Consumer.Variables = v1alpha1.InjectCustom, list
+		}))
+	}
+	if of(variables) != of(swapped) {
+		t.Error("another order is another revision")
 	}
 }

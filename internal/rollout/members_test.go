@@ -21,8 +21,9 @@ func threePerPod() membership.Naming { return membership.Naming{Prefix: simPrefi
 // number is appended to the id of only one.
 func TestReleaseOfSeveralConsumers(t *testing.T) {
 	for name, naming := range map[string]membership.Naming{
-		"three":        threePerPod(),
-		"one numbered": {Prefix: simPrefix, PerPod: 1, Numbered: true},
+		"three":                        threePerPod(),
+		"one numbered":                 {Prefix: simPrefix, PerPod: 1, Numbered: true},
+		"two threads of Kafka Streams": {Prefix: simPrefix, PerPod: 2, Numbered: true, FirstNumber: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStageOf(t, 2, naming)

@@ -82,6 +82,7 @@ func simulate(seed int64, telling bool) *simulation {
 	}
 	if w.rng.Intn(2) == 0 {
 		w.names.PerPod, w.names.Numbered = 1+int32(w.rng.Intn(3)), w.rng.Intn(2) == 0
+		w.names.FirstNumber = int32(seed & 1)
 	}
 	if w.rng.Intn(2) == 0 {
 		w.warm = []v1alpha1.Warm{v1alpha1.WarmAuto, v1alpha1.WarmAlways, v1alpha1.WarmNever}[w.rng.Intn(3)]

@@ -227,7 +227,7 @@ func idsOf(names membership.Naming, ordinal int32) []string {
 	}
 	var ids []string
 	for n := range max(1, names.PerPod) {
-		ids = append(ids, fmt.Sprintf("%s-%d", id, n))
+		ids = append(ids, fmt.Sprintf("%s-%d", id, names.FirstNumber+n))
 	}
 	return ids
 }
