@@ -87,13 +87,22 @@ func groupOf(s seen) rollout.Group {
 }
 
 // canOwn is how many slots can own a partition; nil while a topic is missing or
-// the group was not read.
+// the group was not read, or Kafka Streams has yet to deal out all of its tasks. It
+// deals them out to pods first, and in a pod to threads (StreamsPartitionAssignor), so
+// that each can be in a slot of its own.
 func canOwn(s seen) *int32 {
 	reading, _ := s.window.Newest(s.now)
 	if reading == nil || len(reading.MissingTopics) > 0 {
 		return nil
 	}
-	n := s.names.Slots(membership.CanOwn(string(s.group.Spec.EffectiveAssignor()), reading.PartitionCounts()))
+	assignor := s.group.Spec.EffectiveAssignor()
+	if assignor == v1alpha1.AssignorStreams {
+		if len(reading.Unowned()) > 0 {
+			return nil
+		}
+		return reading.Tasks
+	}
+	n := s.names.Slots(membership.CanOwn(string(assignor), reading.PartitionCounts()))
 	return &n
 }
 
@@ -146,6 +155,10 @@ func (p plan) idle(s seen) string {
 	if p.canOwn == nil || size == nil || *size <= *p.canOwn || s.group.Spec.Scaling != nil {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d slots can own a partition, ordinals %d to %d are idle: lower replicas, or add partitions",
-		*p.canOwn, *size, *p.canOwn, *size-1)
+	which := fmt.Sprintf("ordinals %d to %d", *p.canOwn, *size-1)
+	if s.group.Spec.EffectiveAssignor() == v1alpha1.AssignorStreams {
+		// It does not go by the ids.
+		which = fmt.Sprint(*size - *p.canOwn)
+	}
+	return fmt.Sprintf("%d of %d slots can own a partition, %s are idle: lower replicas, or add partitions", *p.canOwn, *size, which)
 }

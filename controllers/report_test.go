@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
@@ -97,6 +98,31 @@ func TestSlotOfTwoConsumers(t *testing.T) {
 	s.window[0].Members = s.window[0].Members[:1]
 	if got := report(s, decide(s)).Slots[0].Status; got != "Starting" {
 		t.Errorf("with one of two members the slot is %s", got)
+	}
+}
+
+// The tasks of Kafka Streams say how many slots can own a partition, however many
+// threads they have; while they are not known, nothing does.
+func TestSlotsOfKafkaStreams(t *testing.T) {
+	s, _ := consuming(noon, 0)
+	s.group.Spec.Consumer.Inject = v1alpha1.InjectKafkaStreams
+	s.names.PerPod = 2
+	if p := decide(s); p.canOwn != nil {
+		t.Errorf("%d slots can own a partition, want that to be unknown", *p.canOwn)
+	}
+	s.window[0].Tasks = ptr.To[int32](3)
+	p := decide(s)
+	if p.canOwn == nil || *p.canOwn != 3 {
+		t.Fatalf("%v slots can own one of 3 tasks, want 3", p.canOwn)
+	}
+	p.State.Size = ptr.To[int32](5)
+	const want = "3 of 5 slots can own a partition, 2 are idle: lower replicas, or add partitions"
+	if diff := cmp.Diff(want, p.idle(s)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	s.window[0].Members[0].Assigned = nil
+	if p := decide(s); p.canOwn != nil {
+		t.Errorf("while a partition has no owner, %d slots can own one, want that to be unknown", *p.canOwn)
 	}
 }
 

@@ -21,6 +21,7 @@ const notClassic = "is not a classic group"
 type description struct {
 	state, assignor    string
 	epoch, coordinator int32
+	tasks              *int32
 	members            []lag.Member
 	err                string
 }
@@ -69,6 +70,7 @@ func readGroup(g kmsg.DescribeGroupsResponseGroup) description {
 		return description{err: fmt.Sprintf("the group has the protocol type %q: consumers do not use it", g.ProtocolType)}
 	}
 	read := description{state: g.State}
+	tasks, readable := map[task]bool{}, g.Protocol == streams
 	for _, m := range g.Members {
 		member := lag.Member{MemberID: m.MemberID, ClientID: m.ClientID, Host: strings.TrimPrefix(m.ClientHost, "/")}
 		if m.InstanceID != nil {
@@ -76,15 +78,19 @@ func readGroup(g kmsg.DescribeGroupsResponseGroup) description {
 		}
 		// In other states the broker leaves assignments out or shows old ones.
 		if g.State == lag.StateStable {
-			assigned, err := readAssignment(m.MemberAssignment)
+			assigned, userData, err := readAssignment(m.MemberAssignment)
 			if err != nil {
 				return description{err: fmt.Sprintf("reading what member %s owns: %v", m.MemberID, err)}
 			}
 			member.Assigned = assigned
 			member.Topics, member.Rack = readSubscription(m.ProtocolMetadata)
 			read.assignor = g.Protocol
+			readable = readable && (len(userData) == 0 || addTasks(tasks, userData))
 		}
 		read.members = append(read.members, member)
+	}
+	if n := int32(len(tasks)); n > 0 && readable {
+		read.tasks = &n
 	}
 	sortMembers(read.members)
 	return read
@@ -112,22 +118,21 @@ func readSubscription(raw []byte) (topics []string, rack string) {
 	return topics, rack
 }
 
-func readAssignment(raw []byte) ([]lag.TopicPartition, error) {
+func readAssignment(raw []byte) (assigned []lag.TopicPartition, userData []byte, err error) {
 	if len(raw) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	var assignment kmsg.ConsumerMemberAssignment
 	if err := assignment.ReadFrom(raw); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var assigned []lag.TopicPartition
 	for _, t := range assignment.Topics {
 		for _, p := range t.Partitions {
 			assigned = append(assigned, lag.TopicPartition{Topic: t.Topic, Partition: p})
 		}
 	}
 	slices.SortFunc(assigned, lag.TopicPartition.Compare)
-	return assigned, nil
+	return assigned, assignment.UserData, nil
 }
 
 // topicPartitions is some partitions of one topic.

@@ -1,11 +1,13 @@
 package kafka
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"k8s.io/utils/ptr"
 
 	"github.com/kohort-dev/kohort/internal/lag"
 )
@@ -25,6 +27,14 @@ func TestReadGroup(t *testing.T) {
 	}
 	broken := group(lag.StateStable)
 	broken.Members = []kmsg.DescribeGroupsResponseGroupMember{{MemberID: "z", MemberAssignment: []byte{0, 0, 9}}}
+	streams := group(lag.StateStable)
+	streams.Protocol, streams.Members = "stream", []kmsg.DescribeGroupsResponseGroupMember{
+		streamsMember("orders-0000-1", 11, 0, 0, 0, 1, 1, 0), streamsMember("orders-0000-2", 11, 0, 1), streamsMember("orders-0001-1", 11),
+	}
+	newer := group(lag.StateStable)
+	newer.Protocol, newer.Members = "stream", []kmsg.DescribeGroupsResponseGroupMember{
+		streamsMember("orders-0000-1", 11, 0, 0), streamsMember("orders-0000-2", 12, 0, 1),
+	}
 	connect := group(lag.StateStable)
 	connect.ProtocolType = "connect"
 
@@ -60,12 +70,70 @@ func TestReadGroup(t *testing.T) {
 			},
 			description{err: "the group is of type consumer (KIP-848), which is not supported yet: set group.protocol=classic in the consumers"},
 		},
+		"Kafka Streams": {streams, description{state: lag.StateStable, assignor: "stream", tasks: ptr.To[int32](3), members: []lag.Member{
+			{InstanceID: "orders-0000-1"}, {InstanceID: "orders-0000-2"}, {InstanceID: "orders-0001-1"},
+		}}},
+		"a newer Kafka Streams": {newer, description{state: lag.StateStable, assignor: "stream", members: []lag.Member{
+			{InstanceID: "orders-0000-1"}, {InstanceID: "orders-0000-2"},
+		}}},
 		"not of consumers": {connect, description{err: `the group has the protocol type "connect": consumers do not use it`}},
 		"what is owned cannot be read": {broken,
 			description{err: "reading what member z owns: response did not contain enough data to be valid"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, readGroup(c.in), cmp.AllowUnexported(description{})); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// streamsMember has an assignment of Kafka Streams in a version of its format, with
+// tasks as pairs of a subtopology and a partition.
+func streamsMember(instance string, version int32, tasks ...int32) kmsg.DescribeGroupsResponseGroupMember {
+	assignment := kmsg.ConsumerMemberAssignment{UserData: streamsData(version, tasks...)}
+	return kmsg.DescribeGroupsResponseGroupMember{InstanceID: &instance, MemberAssignment: assignment.AppendTo(nil)}
+}
+
+func streamsData(version int32, tasks ...int32) []byte {
+	data := binary.BigEndian.AppendUint32(nil, uint32(version))
+	if version >= 3 {
+		data = binary.BigEndian.AppendUint32(data, uint32(version))
+	}
+	data = binary.BigEndian.AppendUint32(data, uint32(len(tasks)/2))
+	for i, n := range tasks {
+		data = binary.BigEndian.AppendUint32(data, uint32(n))
+		if i%2 == 1 && version >= 10 {
+			data = binary.BigEndian.AppendUint32(data, 0)
+		}
+	}
+	return binary.BigEndian.AppendUint32(data, 0) // no standby tasks
+}
+
+func TestAddTasks(t *testing.T) {
+	named := streamsData(11, 0, 0)
+	named = append(named[:len(named)-8], 0, 0, 0, 1, 0, 'a', 0, 0, 0, 0)
+	for name, c := range map[string]struct {
+		data []byte
+		want map[task]bool // nil: it cannot be read
+	}{
+		"of Kafka 0.10":      {streamsData(1, 0, 0, 0, 1), map[task]bool{{partition: 0}: true, {partition: 1}: true}},
+		"of Kafka 2.4":       {streamsData(5, 0, 1, 1, 1), map[task]bool{{partition: 1}: true, {subtopology: 1, partition: 1}: true}},
+		"of two topics":      {streamsData(11, 0, 7, 0, 7), map[task]bool{{partition: 7}: true}},
+		"of a named one":     {named, map[task]bool{{topology: "\x00a"}: true}},
+		"none":               {streamsData(11), map[task]bool{}},
+		"of a later version": {streamsData(12, 0, 0), nil},
+		"of no version":      {nil, nil},
+		"cut off before":     {streamsData(11, 0, 0)[:10], nil},
+		"cut off in a task":  {streamsData(11, 0, 0)[:14], nil},
+		"cut off in a name":  {named[:25], nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := map[task]bool{}
+			if readable := addTasks(got, c.data); readable != (c.want != nil) {
+				t.Fatalf("it can be read: %t", readable)
+			}
+			if diff := cmp.Diff(c.want, got); c.want != nil && diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})

@@ -64,7 +64,7 @@ func (c *Collector) read(ctx context.Context, at time.Time, groups map[string]Ta
 			reading.Err = d.err
 		} else {
 			reading.State, reading.Assignor, reading.Epoch = d.state, d.assignor, d.epoch
-			reading.Coordinator, reading.Members = d.coordinator, d.members
+			reading.Coordinator, reading.Members, reading.Tasks = d.coordinator, d.members, d.tasks
 		}
 		if reading.Err != "" {
 			readings[name] = lag.Reading{At: at, Err: reading.Err}

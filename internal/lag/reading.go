@@ -55,6 +55,9 @@ type Reading struct {
 	// Assignor by which the group shares its partitions, in Kafka's name. Known only
 	// while the group is Stable.
 	Assignor string
+	// Tasks is how many active tasks the members of a Kafka Streams application share.
+	// Known only while the group is Stable; nil: not known, or no such application.
+	Tasks *int32
 	// Members by instance id, then member id. Assignments are known only while
 	// the group is Stable.
 	Members []Member

@@ -19,6 +19,12 @@ const (
 	restartSeen = 5 * time.Second
 )
 
+// Assignors, as Kafka names them.
+const (
+	byRange   = "range"
+	byStreams = "stream"
+)
+
 // Finding is something about the clients of a group that is not as the spec says.
 type Finding struct {
 	Reason string // of the condition
@@ -150,6 +156,10 @@ func wrongAssignor(v seen, _ v1alpha1.GroupState) string {
 	if is == "" || v.Group.Assignor == "" || is == v.Group.Assignor {
 		return ""
 	}
+	if is == byStreams || v.Group.Assignor == byStreams {
+		return fmt.Sprintf("the group shares its partitions by the assignor %s, and not by %s: consumer.inject KafkaStreams is for programs of Kafka Streams, and they need it; "+
+			"correct the program, or create the ConsumerGroup anew", is, v.Group.Assignor)
+	}
 	return fmt.Sprintf("the group shares its partitions by the assignor %s, membership.assignor says %s: how many slots can own a partition, and which, "+
 		"depends on it; correct one of the two (partition.assignment.strategy)", is, v.Group.Assignor)
 }
@@ -199,7 +209,6 @@ func deafToSIGTERM(_ seen, state v1alpha1.GroupState) string {
 // differs is how the partitions are shared otherwise than the assignor Range would by
 // the ids.
 func (v seen) differs() string {
-	const byRange = "range"
 	if v.Group.Assignor != byRange || v.reading.Assignor != byRange {
 		return ""
 	}

@@ -91,6 +91,14 @@ func TestWrongAssignor(t *testing.T) {
 		"and which, depends on it; correct one of the two (partition.assignment.strategy)")
 }
 
+func TestNoKafkaStreams(t *testing.T) {
+	s := newStage(t, 2)
+	s.w.distort = func(r *lag.Reading) { r.Assignor = "stream" }
+	s.goOn(2 * time.Second)
+	s.finds(v1alpha1.ReasonWrongAssignor, "the group shares its partitions by the assignor stream, and not by range: consumer.inject KafkaStreams is for programs of Kafka Streams, "+
+		"and they need it; correct the program, or create the ConsumerGroup anew")
+}
+
 func TestWrongTopics(t *testing.T) {
 	s := newStage(t, 2)
 	s.w.distort = func(r *lag.Reading) {
