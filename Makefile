@@ -12,7 +12,7 @@ PURE_FLAGS  := -timeout 15m
 # cores.
 API_FLAGS   := -timeout 20m -p 1 -count 1 -parallel 4
 # The sample consumers in other languages have a target of their own.
-CLIENTS     := ^Test(Spring|Python)$$
+CLIENTS     := ^Test(Spring|Quarkus|Streams|Python)$$
 KAFKA_FLAGS := -timeout 40m -p 1 -count 1 -parallel 6 -skip '$(CLIENTS)'
 
 # Everything of this module, for vet and lint.
@@ -23,7 +23,7 @@ IMG          ?= kohort:latest
 LAUNCHER_IMG ?= kohort-launcher:latest
 # The samples; those in Java and in Python are of use to some tests only.
 SAMPLES      := consumer-go producer
-ALL_SAMPLES  := $(SAMPLES) consumer-spring consumer-python
+ALL_SAMPLES  := $(SAMPLES) consumer-spring consumer-quarkus consumer-streams consumer-python
 
 # How `make e2e` comes by its images: docker builds them with the Dockerfiles, which
 # needs an image registry; build makes them, and Kafka's, from packages.

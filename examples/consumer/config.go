@@ -62,6 +62,10 @@ type environment struct {
 }
 
 func parseConfig(get func(string) string) (config, error) {
+	get, err := withFile(get)
+	if err != nil {
+		return config{}, err
+	}
 	env := environment{get: get}
 	c := config{
 		bootstrap:      env.list("KAFKA_BOOTSTRAP_SERVERS"),

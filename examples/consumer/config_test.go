@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +64,34 @@ func TestConfig(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestPropertiesFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "consumer.properties")
+	const text = `# written by hand
+bootstrap.servers=b:2,a:1
+group.id=\ gr\u00fcn \\=x
+group.instance.id=g-0001
+session.timeout.ms=60000
+client.id=of no interest
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := parse(map[string]string{"CONSUMER_PROPERTIES_FILE": file, "KAFKA_GROUP_ID": "another", "KAFKA_HEARTBEAT_INTERVAL_MS": "1000"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config{
+		bootstrap: []string{"a:1", "b:2"}, group: ` grün \=x`, instanceID: "g-0001", session: time.Minute, heartbeat: time.Second,
+		topics: []string{"s", "t"}, commitInterval: time.Second,
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(config{})); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := parse(map[string]string{"CONSUMER_PROPERTIES_FILE": file + ".not"}); err == nil || !strings.HasPrefix(err.Error(), "read CONSUMER_PROPERTIES_FILE: open ") {
+		t.Errorf("a file that is not there: %v", err)
 	}
 }
 

@@ -8,6 +8,7 @@
 //	KAFKA_GROUP_INSTANCE_ID      the static member's id; unset: a dynamic member
 //	KAFKA_SESSION_TIMEOUT_MS     45000 unless set
 //	KAFKA_HEARTBEAT_INTERVAL_MS  3000 unless set
+//	CONSUMER_PROPERTIES_FILE     a file with all of these by Kafka's names; it wins
 //
 //	TOPICS              what to consume, separated by commas
 //	CONSUMERS           run so many members, which append -0, -1 and so on to the id

@@ -44,15 +44,17 @@ type image struct {
 }
 
 var all = map[string]image{
-	"kohort":          {parts: operator},
-	"kohort-launcher": {parts: program("cmd/kohort-launcher")},
-	"kafka":           {base: "jre", parts: kafka},
-	"producer":        {parts: program("examples/producer")},
-	"consumer-go":     {parts: program("examples/consumer")},
-	"consumer-spring": {base: "jre", parts: spring},
-	"consumer-python": {base: "python", parts: pythonConsumer},
-	"jre":             {parts: javaRuntime},
-	"python":          {parts: debianPython},
+	"kohort":           {parts: operator},
+	"kohort-launcher":  {parts: program("cmd/kohort-launcher")},
+	"kafka":            {base: "jre", parts: kafka},
+	"producer":         {parts: program("examples/producer")},
+	"consumer-go":      {parts: program("examples/consumer")},
+	"consumer-spring":  {base: "jre", parts: java("consumer-spring")},
+	"consumer-quarkus": {base: "jre", parts: java("consumer-quarkus")},
+	"consumer-streams": {base: "jre", parts: java("consumer-streams")},
+	"consumer-python":  {base: "python", parts: pythonConsumer},
+	"jre":              {parts: javaRuntime},
+	"python":           {parts: debianPython},
 }
 
 // Build builds the images with these names, all without one. progress is told

@@ -19,6 +19,14 @@ func TestUnknownImage(t *testing.T) {
 	}
 }
 
+func TestUnknownJavaSample(t *testing.T) {
+	_, err := JavaApplication(t.Context(), "consumer-go", io.Discard)
+	const want = `no Java sample "consumer-go": there are consumer-quarkus, consumer-spring, consumer-streams`
+	if err == nil || err.Error() != want {
+		t.Errorf("it said %v, want %s", err, want)
+	}
+}
+
 func TestSumOfParts(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "file")

@@ -14,11 +14,11 @@ import (
 	"strings"
 )
 
-// modules are what Kafka and a Spring Boot application need of Java.
+// modules are what Kafka and the samples in Java need of Java.
 var modules = []string{
 	"java.base", "java.compiler", "java.desktop", "java.instrument", "java.logging", "java.management", "java.naming",
 	"java.net.http", "java.prefs", "java.rmi", "java.scripting", "java.security.jgss", "java.security.sasl", "java.sql",
-	"java.transaction.xa", "java.xml", "jdk.crypto.ec", "jdk.jfr", "jdk.management", "jdk.net", "jdk.unsupported", "jdk.zipfs",
+	"java.transaction.xa", "java.xml", "jdk.crypto.ec", "jdk.httpserver", "jdk.jfr", "jdk.management", "jdk.net", "jdk.unsupported", "jdk.zipfs",
 }
 
 // screens are the libraries of java.desktop: they need those of a desktop, and

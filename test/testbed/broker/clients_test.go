@@ -11,22 +11,16 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/pods"
 	"github.com/kohort-dev/kohort/test/e2e/images"
 	"github.com/kohort-dev/kohort/test/testbed/process"
 )
-
-// springVariables are the names by which Spring Boot knows what Kohort injects.
-// They win over everything that an application.yml can say of the same.
-var springVariables = map[string][]string{
-	"KAFKA_BOOTSTRAP_SERVERS":     {"SPRING_KAFKA_BOOTSTRAP_SERVERS", "SPRING_KAFKA_CONSUMER_BOOTSTRAP_SERVERS"},
-	"KAFKA_GROUP_ID":              {"SPRING_KAFKA_CONSUMER_GROUP_ID", "SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_ID"},
-	"KAFKA_GROUP_INSTANCE_ID":     {"SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_INSTANCE_ID"},
-	"KAFKA_SESSION_TIMEOUT_MS":    {"SPRING_KAFKA_CONSUMER_PROPERTIES_SESSION_TIMEOUT_MS"},
-	"KAFKA_HEARTBEAT_INTERVAL_MS": {"SPRING_KAFKA_CONSUMER_PROPERTIES_HEARTBEAT_INTERVAL_MS"},
-}
 
 func TestSpring(t *testing.T) {
 	needs(t, "java", "mvn")
@@ -91,26 +85,71 @@ func needs(t *testing.T, programs ...string) {
 
 func startSpring(t *testing.T, topic, instance string, env map[string]string) sample {
 	t.Helper()
-	application, err := images.SpringApplication(t.Context(), os.Stderr)
+	return startJava(t, "consumer-spring", "consumer-spring.jar", renamed(t, v1alpha1.InjectSpringBoot, memberEnv(topic, instance, env)))
+}
+
+// startJava runs a sample in Java with variables, and with nothing else of Kohort's.
+func startJava(t *testing.T, name, jar string, env map[string]string) sample {
+	t.Helper()
+	application, err := images.JavaApplication(t.Context(), name, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]string{"KAFKA_BOOTSTRAP_SERVERS": strings.Join(shared.Bootstrap(), ","), "HEALTH_PORT": freePort(t)}
-	maps.Copy(all, memberEnv(topic, instance, env))
-	for plain, names := range springVariables {
-		if value := all[plain]; value != "" {
-			for _, name := range names {
-				all[name] = value
-			}
-		}
-		delete(all, plain)
-	}
+	all := map[string]string{"HEALTH_PORT": freePort(t)}
+	maps.Copy(all, env)
 	s := startCommand(t, process.Spec{Path: "java", Args: []string{
-		"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", filepath.Join(application, "consumer-spring.jar"),
+		"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", filepath.Join(application, jar),
 	}}, all)
 	// A JVM that a signal asked to end says so, however well it has ended.
 	s.endCode = 128 + int(syscall.SIGTERM)
 	return s
+}
+
+// renamed are a program's variables with those of the preset Env under the names by
+// which another preset has them, as a pod of Kohort's says.
+func renamed(t *testing.T, inject v1alpha1.Inject, plain map[string]string) map[string]string {
+	t.Helper()
+	values := maps.Clone(plain)
+	byEnv, named := podVariables(t, v1alpha1.InjectEnv), map[string]string{}
+	for name, of := range podVariables(t, inject) {
+		for plainName, same := range byEnv {
+			if of == same && values[plainName] != "" {
+				named[name] = values[plainName]
+			}
+		}
+	}
+	for name := range byEnv {
+		delete(values, name)
+	}
+	maps.Copy(values, named)
+	return values
+}
+
+// podVariables are those that Kohort gives to a consumer, each with a value that no
+// other property has.
+func podVariables(t *testing.T, inject v1alpha1.Inject) map[string]string {
+	t.Helper()
+	pod := build(t, pods.Input{
+		Group:    &v1alpha1.ConsumerGroup{Spec: v1alpha1.ConsumerGroupSpec{GroupID: "group"}},
+		Consumer: v1alpha1.Consumer{Inject: inject}, InstanceID: "instance", Session: 45 * time.Second, BootstrapServers: []string{"servers"},
+	})
+	variables := map[string]string{}
+	for _, v := range pod.Spec.Containers[0].Env {
+		variables[v.Name] = v.Value
+	}
+	return variables
+}
+
+// build makes a pod of one container.
+func build(t *testing.T, in pods.Input) *corev1.Pod {
+	t.Helper()
+	in.Template = &corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}}}
+	in.LauncherImage = "launcher"
+	pod, err := pods.Build(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pod
 }
 
 func startPython(t *testing.T, topic, instance string, env map[string]string) sample {

@@ -3,14 +3,20 @@ package broker_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/examples/consumer/journal"
+	"github.com/kohort-dev/kohort/internal/pods"
+	"github.com/kohort-dev/kohort/test/testbed/process"
 )
 
 func TestRestartOfAStaticMember(t *testing.T) { restart(t, startMember) }
@@ -228,6 +234,28 @@ func TestMisbehaviour(t *testing.T) {
 			t.Errorf("it exited with %d", code)
 		}
 	})
+}
+
+// A consumer is told everything by the file that a pod of Kohort's has.
+func TestPropertiesFile(t *testing.T) {
+	topic := freshTopic(t, 2, 5)
+	pod := build(t, pods.Input{
+		Group:      &v1alpha1.ConsumerGroup{Spec: v1alpha1.ConsumerGroupSpec{GroupID: topic}},
+		Consumer:   v1alpha1.Consumer{PropertiesFile: "/etc/kohort/consumer.properties"},
+		InstanceID: topic + "-0003", Session: 10 * time.Second, BootstrapServers: shared.Bootstrap(),
+	})
+	file := filepath.Join(t.TempDir(), "consumer.properties")
+	if err := os.WriteFile(file, []byte(pod.Annotations[v1alpha1.AnnotationProperties]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := startCommand(t, process.Spec{Path: filepath.Join(binaries, "consumer")}, map[string]string{
+		"CONSUMER_PROPERTIES_FILE": file, "TOPICS": topic, "COMMIT_INTERVAL_MS": "200",
+	})
+	eventually(t, func() string { return cmp.Diff(ends(t, shared, topic), committed(t, topic, topic)) })
+	if diff := cmp.Diff([]string{topic + "-0003"}, memberIDs(t, topic, 1)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	s.end(t)
 }
 
 func TestReadyIsMembership(t *testing.T) {

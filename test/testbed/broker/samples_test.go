@@ -36,15 +36,16 @@ type sample struct {
 // start runs a sample program with variables added to those that all need.
 func start(t *testing.T, program string, env map[string]string) sample {
 	t.Helper()
-	return startCommand(t, process.Spec{Path: filepath.Join(binaries, program)}, env)
+	all := map[string]string{"KAFKA_BOOTSTRAP_SERVERS": strings.Join(shared.Bootstrap(), ",")}
+	maps.Copy(all, env)
+	return startCommand(t, process.Spec{Path: filepath.Join(binaries, program)}, all)
 }
 
-// startCommand runs a program; env is added to what all need and to spec.Env.
+// startCommand runs a program; env is added to spec.Env.
 func startCommand(t *testing.T, spec process.Spec, env map[string]string) sample {
 	t.Helper()
 	dir := t.TempDir()
 	s := sample{stdout: filepath.Join(dir, "stdout"), stderr: filepath.Join(dir, "stderr")}
-	spec.Env = append(spec.Env, "KAFKA_BOOTSTRAP_SERVERS="+strings.Join(shared.Bootstrap(), ","))
 	for name, value := range env {
 		spec.Env = append(spec.Env, name+"="+value)
 	}
@@ -83,7 +84,8 @@ func startMember(t *testing.T, topic, instance string, env map[string]string) sa
 // memberEnv are a consumer's variables, with env added to them.
 func memberEnv(topic, instance string, env map[string]string) map[string]string {
 	all := map[string]string{
-		"KAFKA_GROUP_ID": topic, "TOPICS": topic, "KAFKA_GROUP_INSTANCE_ID": instance,
+		"KAFKA_BOOTSTRAP_SERVERS": strings.Join(shared.Bootstrap(), ","),
+		"KAFKA_GROUP_ID":          topic, "TOPICS": topic, "KAFKA_GROUP_INSTANCE_ID": instance,
 		"KAFKA_HEARTBEAT_INTERVAL_MS": "300", "COMMIT_INTERVAL_MS": "200", "LOG_RECORDS": "1",
 	}
 	maps.Copy(all, env)
