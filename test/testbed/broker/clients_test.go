@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ import (
 
 func TestSpring(t *testing.T) {
 	needs(t, "java", "mvn")
-	sameBehaviour(t, startSpring, "a consumer has stopped: FENCED")
+	sameBehaviour(t, client{start: startSpring, fenced: "a consumer has stopped: FENCED"})
 	t.Run("ids", springInstanceIDs)
 	t.Run("own settings", springOwnSettings)
 	t.Run("ready", springReady)
@@ -32,25 +33,33 @@ func TestSpring(t *testing.T) {
 
 func TestPython(t *testing.T) {
 	needs(t, "python3")
-	sameBehaviour(t, startPython, "Static consumer fenced by other consumer")
+	sameBehaviour(t, client{start: startPython, fenced: "Static consumer fenced by other consumer"})
 }
 
-// sameBehaviour is what a consumer owes its group, with any client library; one
-// that was fenced says so in this text.
-func sameBehaviour(t *testing.T, start starter, fencedText string) {
+// client is a sample with a client library.
+type client struct {
+	start starter
+	// fenced is what one says that was fenced.
+	fenced string
+	// repeats: a record that is in work when the group rebalances is processed again.
+	repeats bool
+}
+
+// sameBehaviour is what a consumer owes its group, with any client library.
+func sameBehaviour(t *testing.T, c client) {
 	t.Helper()
-	t.Run("restart", func(t *testing.T) { restart(t, start) })
-	t.Run("stalled", func(t *testing.T) { stalled(t, start) })
-	t.Run("fenced", func(t *testing.T) { fenced(t, start, fencedText) })
-	t.Run("refused", func(t *testing.T) { refused(t, start) })
+	t.Run("restart", func(t *testing.T) { restart(t, c) })
+	t.Run("stalled", func(t *testing.T) { stalled(t, c.start) })
+	t.Run("fenced", func(t *testing.T) { fenced(t, c) })
+	t.Run("refused", func(t *testing.T) { refused(t, c.start) })
 	t.Run("crash", func(t *testing.T) {
 		topic := freshTopic(t, 1, 1)
-		s := start(t, topic, topic+"-0000", map[string]string{"BEHAVIOUR": "crash"})
+		s := c.start(t, topic, topic+"-0000", map[string]string{"BEHAVIOUR": "crash"})
 		if code := s.exitCode(t); code != 1 {
 			t.Errorf("it exited with %d", code)
 		}
 	})
-	t.Run("bad input", func(t *testing.T) { badInput(t, start) })
+	t.Run("bad input", func(t *testing.T) { badInput(t, c.start) })
 }
 
 // badInput is told of, by the name of the variable.
@@ -85,19 +94,21 @@ func needs(t *testing.T, programs ...string) {
 
 func startSpring(t *testing.T, topic, instance string, env map[string]string) sample {
 	t.Helper()
-	return startJava(t, "consumer-spring", "consumer-spring.jar", renamed(t, v1alpha1.InjectSpringBoot, memberEnv(topic, instance, env)))
+	return startJava(t, "", "consumer-spring/consumer-spring.jar", renamed(t, v1alpha1.InjectSpringBoot, memberEnv(topic, instance, env)))
 }
 
-// startJava runs a sample in Java with variables, and with nothing else of Kohort's.
-func startJava(t *testing.T, name, jar string, env map[string]string) sample {
+// startJava runs a sample in Java, given as its folder in examples and its jar, in a
+// working directory, with variables and with nothing else of Kohort's.
+func startJava(t *testing.T, dir, program string, env map[string]string) sample {
 	t.Helper()
-	application, err := images.JavaApplication(t.Context(), name, os.Stderr)
+	name, jar := path.Split(program)
+	application, err := images.JavaApplication(t.Context(), path.Clean(name), os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := map[string]string{"HEALTH_PORT": freePort(t)}
 	maps.Copy(all, env)
-	s := startCommand(t, process.Spec{Path: "java", Args: []string{
+	s := startCommand(t, process.Spec{Path: "java", Dir: dir, Args: []string{
 		"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", filepath.Join(application, jar),
 	}}, all)
 	// A JVM that a signal asked to end says so, however well it has ended.

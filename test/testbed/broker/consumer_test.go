@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,26 +20,38 @@ import (
 	"github.com/kohort-dev/kohort/test/testbed/process"
 )
 
-func TestRestartOfAStaticMember(t *testing.T) { restart(t, startMember) }
+func TestRestartOfAStaticMember(t *testing.T) { restart(t, client{start: startMember}) }
 
-func restart(t *testing.T, startMember starter) {
+func restart(t *testing.T, c client) {
 	t.Helper()
 	const partitions = 6
-	topic := fresh(t)
-	writer := start(t, "producer", map[string]string{"TOPICS": topic, "CREATE_PARTITIONS": fmt.Sprint(partitions), "RATE": "120"})
+	topic := freshTopic(t, partitions, 0)
+	write := func() sample { return start(t, "producer", map[string]string{"TOPICS": topic, "RATE": "120"}) }
+	var writer sample
+	// A member may be asked to end with records before it that it has not begun.
+	pace := map[string]string{"RATE": "60"}
+	if !c.repeats {
+		writer = write()
+	}
 	ids := []string{topic + "-0000", topic + "-0001", topic + "-0002"}
 	var members []sample
 	for _, id := range ids {
-		members = append(members, startMember(t, topic, id, nil))
+		members = append(members, c.start(t, topic, id, maps.Clone(pace)))
 	}
 	want := settled(t, topic, partitions, members...)
+	if c.repeats {
+		writer = write()
+		for _, m := range members {
+			m.await(t, journal.Record)
+		}
+	}
 	before, generation := shared.Rebalances(topic), members[0].generation(t)
 
 	// Each in turn: one of them is the group's leader.
 	all := slices.Clone(members)
 	for i, id := range ids {
 		members[i].end(t)
-		members[i] = startMember(t, topic, id, nil)
+		members[i] = c.start(t, topic, id, maps.Clone(pace))
 		all = append(all, members[i])
 		members[i].await(t, journal.Record)
 	}
@@ -150,15 +163,16 @@ func stalled(t *testing.T, startMember starter) {
 	stalled.end(t)
 }
 
-func TestFencedConsumerEnds(t *testing.T) { fenced(t, startMember, "FENCED_INSTANCE_ID") }
+func TestFencedConsumerEnds(t *testing.T) {
+	fenced(t, client{start: startMember, fenced: "FENCED_INSTANCE_ID"})
+}
 
-// fenced expects a text of the one that was fenced.
-func fenced(t *testing.T, startMember starter, text string) {
+func fenced(t *testing.T, c client) {
 	t.Helper()
 	topic := freshTopic(t, 2, 5)
-	old := startMember(t, topic, topic+"-0000", nil)
+	old := c.start(t, topic, topic+"-0000", nil)
 	settled(t, topic, 2, old)
-	successor := startMember(t, topic, topic+"-0000", nil)
+	successor := c.start(t, topic, topic+"-0000", nil)
 	settled(t, topic, 2, successor)
 	if code := old.exitCode(t); code != 1 {
 		t.Errorf("the fenced consumer exited with %d", code)
@@ -169,7 +183,7 @@ func fenced(t *testing.T, startMember starter, text string) {
 			said = append(said, e.Error)
 		}
 	}
-	if !strings.Contains(strings.Join(said, "\n"), text) {
+	if !strings.Contains(strings.Join(said, "\n"), c.fenced) {
 		t.Errorf("it said %q", said)
 	}
 	successor.end(t)

@@ -19,7 +19,7 @@ import (
 
 func TestStreams(t *testing.T) {
 	needs(t, "java", "mvn")
-	sameBehaviour(t, startStreams, "FencedInstanceIdException")
+	sameBehaviour(t, client{start: startStreams, fenced: "FencedInstanceIdException"})
 	t.Run("ids", streamsInstanceIDs)
 	t.Run("tasks", streamsTasks)
 	t.Run("ready", streamsReady)
@@ -27,7 +27,7 @@ func TestStreams(t *testing.T) {
 
 func startStreams(t *testing.T, topic, instance string, env map[string]string) sample {
 	t.Helper()
-	return startJava(t, "consumer-streams", "consumer-streams.jar", renamed(t, v1alpha1.InjectKafkaStreams, memberEnv(topic, instance, env)))
+	return startJava(t, "", "consumer-streams/consumer-streams.jar", renamed(t, v1alpha1.InjectKafkaStreams, memberEnv(topic, instance, env)))
 }
 
 // streamsInstanceIDs shows that Kafka Streams numbers its threads as Kohort expects.
@@ -64,12 +64,12 @@ func streamsTasks(t *testing.T) {
 		ids = append(ids, naming.IDs(ordinal)...)
 		members = append(members, startStreams(t, topic, naming.Base(ordinal), maps.Clone(env)))
 	}
-	client, err := kafka.Open(kafka.Config{BootstrapServers: shared.Bootstrap()}, "kohort-test")
+	reader, err := kafka.Open(kafka.Config{BootstrapServers: shared.Bootstrap()}, "kohort-test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(client.Close)
-	collector := kafka.NewCollector(client, kafka.Options{Interval: 200 * time.Millisecond})
+	t.Cleanup(reader.Close)
+	collector := kafka.NewCollector(reader, kafka.Options{Interval: 200 * time.Millisecond})
 	collector.Track(topic, kafka.Target{Topics: []string{topic, second}})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
