@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -34,6 +35,24 @@ var _ = Describe("A release of consumers", func() {
 				cg.Spec.Consumer.Inject = v1alpha1.InjectSpringBoot
 				cg.Spec.Consumer.ConsumersPerPod = ptr.To[int32](3)
 			},
+		},
+		"of Quarkus": {
+			world.Quarkus(1),
+			func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Consumer.Inject = v1alpha1.InjectQuarkus },
+		},
+		"of Kafka Streams with 2 threads": {
+			world.Streams(2),
+			func(cg *v1alpha1.ConsumerGroup) {
+				cg.Spec.Consumer.Inject = v1alpha1.InjectKafkaStreams
+				cg.Spec.Consumer.ConsumersPerPod = ptr.To[int32](2)
+			},
+		},
+		"in Go that reads a properties file": {
+			world.Consumer{Change: func(t *corev1.PodTemplateSpec) {
+				c := &t.Spec.Containers[0]
+				c.Env = append(c.Env, corev1.EnvVar{Name: "CONSUMER_PROPERTIES_FILE", Value: "/etc/kohort/consumer.properties"})
+			}},
+			func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Consumer.PropertiesFile = "/etc/kohort/consumer.properties" },
 		},
 	} {
 		It(name+" goes through without a rebalance", func(ctx SpecContext) {

@@ -46,7 +46,10 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	out, err := filepath.Abs("../../dist/e2e")
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.RemoveAll(out)).To(Succeed())
-	options := world.Options{Brokers: 3, KafkaImage: kafkaImage(), Images: []string{world.SpringImage, world.PythonImage}, Out: out, Progress: GinkgoWriter}
+	options := world.Options{
+		Brokers: 3, KafkaImage: kafkaImage(), Out: out, Progress: GinkgoWriter,
+		Images: []string{world.SpringImage, world.QuarkusImage, world.StreamsImage, world.PythonImage},
+	}
 	if os.Getenv("E2E_SMOKE") != "" { // the smoke cases run alone
 		options.Brokers, options.Images = 1, nil
 	}

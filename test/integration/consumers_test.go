@@ -105,3 +105,28 @@ func TestSpringBoot(t *testing.T) {
 	w.until("the template is refused", func() bool { return w.isStalled("orders", v1alpha1.ReasonInvalidTemplate) })
 	w.says("orders", "template.spec.containers[0].env sets SPRING_KAFKA_CONSUMER_GROUP_ID, which is refused")
 }
+
+// A program that reads files finds one, whose folder nothing else may be mounted at.
+func TestPropertiesFile(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	w.group(1, func(g *v1alpha1.ConsumerGroup) {
+		g.Spec.Membership.InstanceIDPrefix = "shop"
+		g.Spec.Consumer.PropertiesFile = "/etc/kohort/consumer.properties"
+	})
+	w.comesUp("orders")
+	for _, pod := range w.pods() {
+		got := pod.Annotations[v1alpha1.AnnotationProperties]
+		if !strings.Contains(got, "group.id=orders\ngroup.instance.id=shop-0000\nsession.timeout.ms=45000\n") {
+			t.Errorf("pod %s has the properties\n%s", pod.Name, got)
+		}
+	}
+
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) {
+		g.Spec.Template = runtime.RawExtension{Raw: []byte(`{"spec":{"volumes":[{"name":"own","emptyDir":{}}],"containers":[{"name":"app",` +
+			`"image":"registry.invalid/consumer:2","volumeMounts":[{"name":"own","mountPath":"/etc/kohort/"}]}]}}`)}
+	})
+	w.until("the template is refused", func() bool { return w.isStalled("orders", v1alpha1.ReasonInvalidTemplate) })
+	w.says("orders", "consumer.propertiesFile /etc/kohort/consumer.properties is refused: its folder becomes a volume of its own, and "+
+		"template.spec.containers[0].volumeMounts[0] mounts own at /etc/kohort/: give the file a folder where nothing is mounted")
+}

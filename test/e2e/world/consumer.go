@@ -30,17 +30,30 @@ type Consumer struct {
 	Change func(*corev1.PodTemplateSpec)
 }
 
-// Spring is the Spring Boot consumer with some threads, on a JVM that fits beside
-// others.
+// Spring is the Spring Boot consumer with some threads.
 func Spring(concurrency int) Consumer {
+	return java(SpringImage, "consumer-spring.jar", "/actuator/health/readiness", corev1.EnvVar{Name: "CONCURRENCY", Value: strconv.Itoa(concurrency)})
+}
+
+// Quarkus is the Quarkus consumer with some copies of its channel, three at most.
+func Quarkus(concurrency int) Consumer {
+	return java(QuarkusImage, "quarkus-run.jar", "/q/health/ready", corev1.EnvVar{Name: "CONCURRENCY", Value: strconv.Itoa(concurrency)})
+}
+
+// Streams is the Kafka Streams consumer with some threads.
+func Streams(threads int) Consumer {
+	return java(StreamsImage, "consumer-streams.jar", "/ready", corev1.EnvVar{Name: "THREADS", Value: strconv.Itoa(threads)})
+}
+
+// java is a consumer on a JVM that fits beside others.
+func java(image, jar, ready string, variable corev1.EnvVar) Consumer {
 	return Consumer{
-		Image: SpringImage, Command: []string{"java", "-jar", "consumer-spring.jar"},
+		Image: image, Command: []string{"java", "-jar", jar},
 		Change: func(t *corev1.PodTemplateSpec) {
 			c := &t.Spec.Containers[0]
 			c.Env = append(c.Env,
-				corev1.EnvVar{Name: "JDK_JAVA_OPTIONS", Value: "-Xmx192m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"},
-				corev1.EnvVar{Name: "CONCURRENCY", Value: strconv.Itoa(concurrency)})
-			c.ReadinessProbe.HTTPGet.Path = "/actuator/health/readiness"
+				corev1.EnvVar{Name: "JDK_JAVA_OPTIONS", Value: "-Xmx192m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"}, variable)
+			c.ReadinessProbe.HTTPGet.Path = ready
 		},
 	}
 }

@@ -30,6 +30,8 @@ const (
 	LauncherImage = "kohort-launcher:latest"
 	ConsumerImage = "kohort-example/consumer-go:latest"
 	SpringImage   = "kohort-example/consumer-spring:latest"
+	QuarkusImage  = "kohort-example/consumer-quarkus:latest"
+	StreamsImage  = "kohort-example/consumer-streams:latest"
 	PythonImage   = "kohort-example/consumer-python:latest"
 	ProducerImage = "kohort-example/producer:latest"
 )
