@@ -44,7 +44,7 @@ func (r *ConsumerGroupReconciler) persist(ctx context.Context, s seen, p plan, s
 	for _, restart := range p.Restarts {
 		restartSeconds.WithLabelValues(string(restart.Kind)).Observe(float64(restart.Seconds))
 	}
-	r.tell(s.group, append(transitions(s, p), news(s.group, status)...))
+	r.tell(s.group, append(transitions(s, p), news(s, status)...))
 	return nil
 }
 

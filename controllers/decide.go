@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 
@@ -74,7 +75,7 @@ func groupOf(s seen) rollout.Group {
 		SessionMax:     spec.Membership.MaxSession(),
 		CrashBackOff:   crashBackOff,
 		LostWaits:      spec.Membership.LostNode == v1alpha1.LostNodeWait,
-		LostDead:       strings.Split(s.group.Annotations[v1alpha1.AnnotationReplaceLost], ","),
+		LostDead:       strings.FieldsFunc(s.group.Annotations[v1alpha1.AnnotationReplaceLost], func(r rune) bool { return r == ',' || unicode.IsSpace(r) }),
 		PauseOnFailure: spec.Rollout.Pauses(),
 		Paused:         spec.Paused,
 		Warm:           spec.Rollout.Warm,

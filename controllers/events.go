@@ -123,24 +123,39 @@ func slotNotes(old, now v1alpha1.GroupState) []note {
 }
 
 // news are the events of a change of the report.
-func news(group *v1alpha1.ConsumerGroup, status v1alpha1.ConsumerGroupStatus) []note {
+func news(s seen, status v1alpha1.ConsumerGroupStatus) []note {
 	var notes []note
-	was := meta.FindStatusCondition(group.Status.Conditions, v1alpha1.ConditionStalled)
+	was := meta.FindStatusCondition(s.group.Status.Conditions, v1alpha1.ConditionStalled)
 	is := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionStalled)
 	// A failed rollout is told as the transition of the state that it is.
 	told := is != nil && (is.Reason == v1alpha1.ReasonRolledBack || is.Reason == v1alpha1.ReasonRolloutPaused)
 	if is != nil && !told && (was == nil || was.Reason != is.Reason) {
 		notes = append(notes, warning(is.Reason, "%s", is.Message))
 	}
-	was = meta.FindStatusCondition(group.Status.Conditions, v1alpha1.ConditionAvailable)
+	was = meta.FindStatusCondition(s.group.Status.Conditions, v1alpha1.ConditionAvailable)
 	is = meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAvailable)
 	if is != nil && is.Reason == v1alpha1.ReasonIdleSlots && (was == nil || was.Reason != is.Reason) {
 		notes = append(notes, warning(is.Reason, "%s", is.Message))
 	}
-	was = meta.FindStatusCondition(group.Status.Conditions, v1alpha1.ConditionClientsConform)
-	is = meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionClientsConform)
-	if is != nil && is.Status == metav1.ConditionFalse && (was == nil || was.Reason != is.Reason) {
-		notes = append(notes, warning(is.Reason, "%s", is.Message))
+	return append(notes, newsOfClients(s, status)...)
+}
+
+// newsOfClients tells of a finding once, also when the group cannot be read in between.
+func newsOfClients(s seen, status v1alpha1.ConsumerGroupStatus) []note {
+	was := meta.FindStatusCondition(s.group.Status.Conditions, v1alpha1.ConditionClientsConform)
+	is := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionClientsConform)
+	if told := &s.recalls.toldOfClients; was != nil && *told == "" && was.Status == metav1.ConditionFalse {
+		*told = was.Reason
 	}
-	return notes
+	switch {
+	case is == nil || is.Status == metav1.ConditionUnknown:
+		return nil
+	case is.Status == metav1.ConditionTrue:
+		s.recalls.toldOfClients = ""
+		return nil
+	case is.Reason == s.recalls.toldOfClients:
+		return nil
+	}
+	s.recalls.toldOfClients = is.Reason
+	return []note{warning(is.Reason, "%s", is.Message)}
 }

@@ -12,9 +12,13 @@ import (
 	"github.com/kohort-dev/kohort/internal/kafka"
 )
 
-// configureAgain is when the configuration of a group is set again: somebody may have
-// changed it, or refused it for a reason that is gone.
-const configureAgain = 5 * time.Minute
+const (
+	// configureAgain is when the configuration of a group is set again, which somebody may
+	// have changed.
+	configureAgain = 5 * time.Minute
+	// configureRetry is the same after a refusal.
+	configureRetry = 30 * time.Second
+)
 
 // configureGroup sets the timeouts of a group of type consumer, which are the broker's to
 // keep. A refusal keeps nothing else from happening: then those of the broker hold.
@@ -23,32 +27,42 @@ func (r *ConsumerGroupReconciler) configureGroup(ctx context.Context, s seen, p 
 	if !membership.Consumer() || p.State.SessionSeconds == 0 || !s.group.DeletionTimestamp.IsZero() || s.stall.holdsStill() {
 		return
 	}
-	config := map[string]string{kafka.ConfigSessionTimeout: strconv.Itoa(int(p.State.SessionSeconds) * 1000)}
-	if membership.HeartbeatSeconds != nil {
-		config[kafka.ConfigHeartbeatInterval] = strconv.FormatInt(membership.Heartbeat().Milliseconds(), 10)
+	if reading, _ := s.window.Newest(s.now); reading == nil {
+		return // the broker is hardly to be reached
 	}
-	told := fmt.Sprint(config) // its keys are sorted
-	if told == s.recalls.configured && s.now.Sub(s.recalls.configuredAt) < configureAgain {
+	config := map[string]string{
+		kafka.ConfigSessionTimeout:    strconv.Itoa(int(p.State.SessionSeconds) * 1000),
+		kafka.ConfigHeartbeatInterval: strconv.FormatInt(membership.Heartbeat().Milliseconds(), 10),
+	}
+	told, again := fmt.Sprint(config), configureAgain // its keys are sorted
+	if s.recalls.unconfigured != "" {
+		again = configureRetry
+	}
+	if told == s.recalls.configured && s.now.Sub(s.recalls.configuredAt) < again {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
 	defer cancel()
 	err := r.Clusters.SetGroupConfig(ctx, clusterKey(s.group), s.group.GroupID(), config)
-	first := told != s.recalls.configured
-	s.recalls.configured, s.recalls.configuredAt = told, s.now
+	before, outcome := s.recalls.unconfigured, ""
+	if err != nil {
+		outcome = err.Error()
+	}
+	changed := told != s.recalls.configured || outcome != before
+	s.recalls.configured, s.recalls.configuredAt, s.recalls.unconfigured = told, s.now, outcome
 	switch {
-	case !first:
+	case !changed:
 	case err != nil:
 		r.warn(s.group, "GroupNotConfigured", "the session timeout stays the broker's own: %v", err)
 	default:
-		logf.FromContext(ctx).Info("Configured group", "group", s.group.GroupID(), "session", config[kafka.ConfigSessionTimeout])
+		logf.FromContext(ctx).Info("Configured group", "group", s.group.GroupID(), "config", told)
 	}
 }
 
 // unconfigureGroup removes what configureGroup has set, as far as Kafka allows.
 func (r *ConsumerGroupReconciler) unconfigureGroup(ctx context.Context, group *v1alpha1.ConsumerGroup) {
-	if !group.Spec.Membership.Consumer() {
-		return
+	if !group.Spec.Membership.Consumer() || group.Status.State.SessionSeconds == 0 {
+		return // it never had pods, and the group may be somebody else's
 	}
 	ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
 	defer cancel()

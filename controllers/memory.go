@@ -37,10 +37,13 @@ type recollection struct {
 	refusedAt time.Time
 	// rebalances that the metrics were told of.
 	rebalances lag.Rebalances
-	// configured is the configuration that the broker was last given for the group, and
-	// when.
+	// configured is the configuration that the broker was last given for the group, when,
+	// and why it did not take it.
 	configured   string
 	configuredAt time.Time
+	unconfigured string
+	// toldOfClients is the reason for which ClientsConform was last told of.
+	toldOfClients string
 	// foreignBudget is the PodDisruptionBudget of somebody else that was told of.
 	foreignBudget string
 	// removedBy is the time of the reading by whose word members were last removed.

@@ -59,11 +59,10 @@ func measure(s seen, p plan) {
 	} else {
 		lagRecords.DeleteLabelValues(namespace, name, s.group.GroupID())
 	}
-	seen := s.rebalances.Count
 	if !s.rebalances.Since.Equal(s.recalls.rebalances.Since) {
 		s.recalls.rebalances = lag.Rebalances{} // they are counted anew
 	}
-	rebalances.WithLabelValues(namespace, name, s.group.GroupID()).Add(float64(seen - s.recalls.rebalances.Count))
+	rebalances.WithLabelValues(namespace, name, s.group.GroupID()).Add(float64(max(0, s.rebalances.Count-s.recalls.rebalances.Count)))
 	s.recalls.rebalances = s.rebalances
 	for state, n := range map[string]int32{
 		"desired": p.Report.Desired, "active": p.Report.Active, "ready": p.Report.Ready, "updated": p.Report.Updated,

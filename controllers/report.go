@@ -52,7 +52,7 @@ func report(s seen, p plan) v1alpha1.ConsumerGroupStatus {
 	status.SessionTimeout = sessionStatus(s, p)
 	status.Rebalances = nil
 	if n := s.rebalances; !n.Since.IsZero() {
-		status.Rebalances = &v1alpha1.RebalanceStatus{Count: n.Count, Since: metav1.NewTime(n.Since), Exact: n.Exact}
+		status.Rebalances = &v1alpha1.RebalanceStatus{Count: n.Count, Since: metav1.NewTime(n.Since.Truncate(time.Second)), Exact: n.Exact}
 	}
 	if s.uncertain != nil && s.stall == nil {
 		status.Message = s.uncertain.Error() + "; " + status.Message
@@ -87,6 +87,12 @@ func sessionStatus(s seen, p plan) *v1alpha1.SessionStatus {
 		return nil
 	}
 	timeout, why := rollout.SessionOf(groupOf(s), p.State)
+	if s.group.Spec.Membership.Consumer() { // the broker has one for the whole group
+		if s.recalls.unconfigured != "" {
+			why += "; the broker did not take it: " + s.recalls.unconfigured
+		}
+		return &v1alpha1.SessionStatus{Seconds: p.State.SessionSeconds, Reason: why}
+	}
 	active, others := 0, 0
 	for _, pod := range s.pods {
 		if pod.Activated && !pod.Ended {
@@ -137,7 +143,7 @@ func (r *ConsumerGroupReconciler) publish(ctx context.Context, s seen, p plan, s
 	if err := r.write(ctx, s, status); err != nil {
 		return err
 	}
-	r.tell(s.group, news(s.group, status))
+	r.tell(s.group, news(s, status))
 	return nil
 }
 

@@ -1,10 +1,12 @@
 package controllers
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -127,6 +129,25 @@ func TestSlotsOfKafkaStreams(t *testing.T) {
 }
 
 // Lag is written at most every 30 s, everything else at once.
+// A status that was written and read again is not written again.
+func TestStatusIsCalm(t *testing.T) {
+	s, p := consuming(noon.Add(123456789*time.Nanosecond), 50)
+	s.rebalances = lag.Rebalances{Count: 3, Since: s.now, Exact: true}
+	first := report(s, p)
+	text, err := json.Marshal(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read v1alpha1.ConsumerGroupStatus
+	if err := json.Unmarshal(text, &read); err != nil {
+		t.Fatal(err)
+	}
+	s.group.Status = read
+	if again := report(s, p); !equality.Semantic.DeepEqual(read, again) {
+		t.Errorf("the status has changed (-before +after):\n%s", cmp.Diff(read, again))
+	}
+}
+
 func TestLagIsCalm(t *testing.T) {
 	s, p := consuming(noon, 12_345)
 	first := report(s, p)

@@ -98,10 +98,22 @@ type SlotState struct {
 	// restarts of the holder's consumer that were noted.
 	// +optional
 	Restarts int32 `json:"restarts,omitempty"`
+	// refused is how many of the restarts were the end of a process that the broker did
+	// not let into the group, since the one before was still a member
+	// (membership.protocol Consumer).
+	// +optional
+	Refused int32 `json:"refused,omitempty"`
+	// ousted is when the slot's member was last seen to be another one's: it changed while
+	// the holder's process ran, which ended then, or while there was none.
+	// +optional
+	Ousted *metav1.MicroTime `json:"ousted,omitempty"`
 	// awaited since when: the consumer before was told to stop, or crashed, or this one
 	// was activated where nobody was. Absent when it is a member.
 	// +optional
 	Awaited *AwaitedState `json:"awaited,omitempty"`
+	// revisionBefore is that of the slot's last consumer, which has ended.
+	// +optional
+	RevisionBefore string `json:"revisionBefore,omitempty"`
 	// killed: the slot's last consumer did not end within its grace period, and was
 	// killed.
 	// +optional
@@ -114,6 +126,9 @@ type SlotState struct {
 	// been refused (membership.protocol Consumer).
 	// +optional
 	GivenUp int32 `json:"givenUp,omitempty"`
+	// gaveUp is the UID of the last pod that was counted there.
+	// +optional
+	GaveUp types.UID `json:"gaveUp,omitempty"`
 	// retryAt is when the slot is tried again, after its consumer crashed over and over:
 	// until then nobody holds it and it is not in the group. Absent unless it is so.
 	// +optional
@@ -166,7 +181,8 @@ type RolloutState struct {
 	// +optional
 	// +listType=set
 	Passed []int32 `json:"passed,omitempty"`
-	// unknownSince: since when there is no fresh reading.
+	// unknownSince: since when the deadline does not run: there is no fresh reading, or a
+	// pause, or a slot waits for a person.
 	// +optional
 	UnknownSince *metav1.MicroTime `json:"unknownSince,omitempty"`
 	// baseline is what the group was like before.

@@ -72,7 +72,8 @@ type ConsumerGroupStatus struct {
 	// rebalances of the group that were seen. Absent while it was not read.
 	// +optional
 	Rebalances *RebalanceStatus `json:"rebalances,omitempty"`
-	// sessionTimeout is what pods are given when they are made.
+	// sessionTimeout is what pods are given when they are made (membership.protocol
+	// Consumer: what the broker is told for the group).
 	// +optional
 	SessionTimeout *SessionStatus `json:"sessionTimeout,omitempty"`
 	// scaling says what was decided about the number of slots, and why.
@@ -88,7 +89,7 @@ type ConsumerGroupStatus struct {
 	// +optional
 	State GroupState `json:"state,omitzero"`
 	// conditions: Ready, Reconciling and Stalled as kstatus knows them;
-	// Available, Settled, LagHealthy and ScalingActive.
+	// Available, Settled, LagHealthy, ClientsConform and ScalingActive.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -108,9 +109,11 @@ type LagStatus struct {
 
 // RebalanceStatus is how many rebalances were seen.
 type RebalanceStatus struct {
-	// count of them since then.
+	// count of them since then (membership.protocol Consumer: by how much the group's
+	// epoch has grown).
 	Count int64 `json:"count"`
-	// since is when the operator that leads began to read the group.
+	// since is when the operator that leads first read the group on its present connection:
+	// another one counts from 0.
 	Since metav1.Time `json:"since"`
 	// exact: the broker counts them (membership.protocol Consumer). Otherwise there may
 	// have been more: one that is over between two readings, and changes nothing, is not
@@ -120,7 +123,8 @@ type RebalanceStatus struct {
 }
 
 // SessionStatus is the session timeout that pods are given when they are made. None is
-// restarted for another one.
+// restarted for another one. With membership.protocol Consumer it is the group's at the
+// broker.
 type SessionStatus struct {
 	// seconds of the session timeout.
 	Seconds int32 `json:"seconds"`

@@ -267,9 +267,9 @@ type Membership struct {
 	// +kubebuilder:validation:Enum=Classic;Consumer
 	Protocol Protocol `json:"protocol,omitempty"`
 	// assignor is the partition assignor that the consumers are configured
-	// with; how many slots can own a partition depends on it. With protocol Consumer it is
-	// the broker's: Range or Uniform. With inject KafkaStreams it is that one's own and not
-	// set. Default: Range (Consumer: Uniform).
+	// with; how many slots can own a partition depends on it. It configures nothing. With
+	// protocol Consumer it is the broker's: Range or Uniform. With inject KafkaStreams it is
+	// that one's own and not set. Default: Range (Consumer: Uniform).
 	// +optional
 	// +kubebuilder:validation:Enum=Range;RoundRobin;Sticky;CooperativeSticky;Uniform
 	Assignor Assignor `json:"assignor,omitempty"`
@@ -283,12 +283,14 @@ type Membership struct {
 	// +kubebuilder:validation:MaxLength=200
 	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9._-]+$`
 	InstanceIDPrefix string `json:"instanceIdPrefix,omitempty"`
-	// sessionTimeout bounds how long the group waits for a silent member.
+	// sessionTimeout bounds for how many seconds the group waits for a silent member. Within
+	// the bounds it follows from how long restarts were measured to take.
 	// +optional
 	SessionTimeout SessionTimeout `json:"sessionTimeout,omitzero"`
-	// heartbeatSeconds is how often a member shows that it is there, and bounds
-	// how soon the others notice a rebalance. Default: 3 (protocol Consumer: the broker's,
-	// 5 unless it is configured otherwise).
+	// heartbeatSeconds is after how many seconds a member shows again that it is there, and
+	// bounds how soon the others notice a rebalance. At most a third of
+	// sessionTimeout.minSeconds; with protocol Consumer from 5 to 15. Default: 3 (protocol
+	// Consumer: the broker's, 5 unless it is configured otherwise).
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
@@ -334,17 +336,18 @@ const (
 
 // SessionTimeout bounds session.timeout.ms, which follows from how long restarts were
 // measured to take. A pod is given the timeout of the time when it is made; none is
-// restarted for another one.
+// restarted for another one. With protocol Consumer it is configuration of the group at the
+// broker, which all members follow from their next heartbeat on.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.maxSeconds) || (has(self.minSeconds) ? self.minSeconds : 45) <= self.maxSeconds",message="membership.sessionTimeout.minSeconds (default 45) must not be above maxSeconds"
 type SessionTimeout struct {
-	// minSeconds is the shortest session timeout, and the first. Default: 45.
+	// minSeconds is the shortest session timeout, and the first, in seconds. Default: 45.
 	// +optional
 	// +kubebuilder:validation:Minimum=6
 	// +kubebuilder:validation:Maximum=1800
 	MinSeconds *int32 `json:"minSeconds,omitempty"`
-	// maxSeconds is the longest session timeout. Equal bounds fix it. Above 300 the
-	// consumers need a max.poll.interval.ms as long: librdkafka refuses to start
+	// maxSeconds is the longest session timeout, in seconds. Equal bounds fix it. Above 300
+	// the consumers need a max.poll.interval.ms as long: librdkafka refuses to start
 	// otherwise. Default: 300 (protocol Consumer: 60), or minSeconds if that is more.
 	// +optional
 	// +kubebuilder:validation:Minimum=6

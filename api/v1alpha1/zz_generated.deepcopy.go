@@ -801,6 +801,10 @@ func (in *SessionTimeout) DeepCopy() *SessionTimeout {
 func (in *SlotState) DeepCopyInto(out *SlotState) {
 	*out = *in
 	in.Since.DeepCopyInto(&out.Since)
+	if in.Ousted != nil {
+		in, out := &in.Ousted, &out.Ousted
+		*out = (*in).DeepCopy()
+	}
 	if in.Awaited != nil {
 		in, out := &in.Awaited, &out.Awaited
 		*out = new(AwaitedState)

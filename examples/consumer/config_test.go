@@ -44,6 +44,22 @@ func TestConfig(t *testing.T) {
 			map[string]string{"CONSUMERS": "3"},
 			func(c *config) { c.consumers = 3 },
 		},
+		"the protocol of KIP-848": {
+			map[string]string{"KAFKA_GROUP_PROTOCOL": "consumer"},
+			func(c *config) { c.kip848 = true },
+		},
+		"the protocol as a constant of Java": {
+			map[string]string{"KAFKA_GROUP_PROTOCOL": "CONSUMER"},
+			func(c *config) { c.kip848 = true },
+		},
+		"the classic protocol": {
+			map[string]string{"KAFKA_GROUP_PROTOCOL": "classic"},
+			func(*config) {},
+		},
+		"one that closes without a word": {
+			map[string]string{"KAFKA_GROUP_PROTOCOL": "consumer", "BEHAVIOUR": "unclean"},
+			func(c *config) { c.kip848, c.behaviour = true, behaveUnclean },
+		},
 		"slow": {
 			map[string]string{"RATE": "50", "BEHAVIOUR": "slow"},
 			func(c *config) { c.rate, c.behaviour = 5, behaveSlow },
@@ -99,6 +115,7 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 	_, err := parse(map[string]string{
 		"KAFKA_BOOTSTRAP_SERVERS": "", "KAFKA_GROUP_ID": "", "TOPICS": "", "RATE": "-1",
 		"COMMIT_INTERVAL_MS": "0", "START_DELAY_MS": "soon", "KAFKA_SESSION_TIMEOUT_MS": "NaN", "BEHAVIOUR": "slowly", "CONSUMERS": "2.5",
+		"KAFKA_GROUP_PROTOCOL": "Streams",
 	})
 	if err == nil {
 		t.Fatal("no error")
@@ -106,6 +123,7 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 	for _, want := range []string{
 		"KAFKA_BOOTSTRAP_SERVERS is not set", "KAFKA_GROUP_ID is not set", "TOPICS is not set", `RATE is "-1"`,
 		"COMMIT_INTERVAL_MS is 0", `START_DELAY_MS is "soon"`, `KAFKA_SESSION_TIMEOUT_MS is "NaN"`, `BEHAVIOUR is "slowly"`, `CONSUMERS is "2.5"`,
+		`KAFKA_GROUP_PROTOCOL is "streams": it must be classic or consumer`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)

@@ -68,7 +68,7 @@ func TestReadGroup(t *testing.T) {
 				ErrorCode: kerr.GroupIDNotFound.Code, State: lag.StateDead,
 				ErrorMessage: kmsg.StringPtr("Group orders is not a classic group."),
 			},
-			description{err: "the group is of type consumer (KIP-848), which is not supported yet: set group.protocol=classic in the consumers"},
+			description{err: "the group is of type consumer (KIP-848), and membership.protocol is Classic: set group.protocol=classic in the consumers"},
 		},
 		"Kafka Streams": {streams, description{state: lag.StateStable, assignor: "stream", tasks: ptr.To[int32](3), members: []lag.Member{
 			{InstanceID: "orders-0000-1"}, {InstanceID: "orders-0000-2"}, {InstanceID: "orders-0001-1"},

@@ -19,10 +19,14 @@ type Rebalances struct {
 // Add counts what happened to a group between two readings that follow each other, in
 // which nothing failed.
 func (n *Rebalances) Add(before, after *Reading) {
-	if n.Exact = after.Epoch > 0; n.Exact && before.Epoch > 0 {
-		n.Count += int64(after.Epoch - before.Epoch)
+	if after.Epoch > 0 || before.Epoch > 0 {
+		n.Exact = true
+		if before.Epoch > 0 { // that of a group that was made anew begins anew
+			n.Count += max(0, int64(after.Epoch-before.Epoch))
+		}
 		return
 	}
+	n.Exact = n.Exact && after.State == StateDead
 	if rebalanced(before, after) {
 		n.Count++
 	}

@@ -28,6 +28,7 @@ func TestRebalances(t *testing.T) {
 		"it becomes empty":                       {[]Reading{calm, group(StateEmpty)}, 0, false},
 		"two, told apart":                        {[]Reading{calm, group(StatePreparingRebalance), calm, group(StatePreparingRebalance)}, 2, false},
 		"counted by the broker":                  {[]Reading{epoch(3), epoch(3), epoch(7)}, 4, true},
+		"counted by the broker, and made anew":   {[]Reading{epoch(40), epoch(42), {State: StateDead}, epoch(2), epoch(3)}, 3, true},
 	} {
 		var n Rebalances
 		for i := 1; i < len(c.readings); i++ {

@@ -15,6 +15,8 @@ const (
 	// usualPercent: of the measured restarts so many count as usual. One that was out
 	// of the ordinary does not.
 	usualPercent = 95
+	// asideFrom: of so many measured restarts the longest does not count as usual, either.
+	asideFrom = 5
 	// sessionMargin is how many times as long as a usual restart a session lasts.
 	sessionMargin = 2
 	// lowerMargin keeps a timeout until it would still be lower with so many percent
@@ -64,6 +66,9 @@ func (s Session) Timeout() (timeout time.Duration, why string) {
 func (s Session) usual() time.Duration {
 	sorted := slices.Sorted(slices.Values(s.Restarts))
 	rank := (len(sorted)*usualPercent + 99) / 100 // nearest rank
+	if len(sorted) >= asideFrom {
+		rank = min(rank, len(sorted)-1)
+	}
 	return sorted[rank-1]
 }
 

@@ -72,22 +72,38 @@ func Observe(pod *corev1.Pod, now time.Time) Observation {
 		Ordinal:    ordinal(pod),
 		Revision:   pod.Labels[v1alpha1.LabelRevision],
 		InstanceID: pod.Annotations[v1alpha1.AnnotationInstanceID],
+		Session:    time.Duration(number(pod.Annotations[v1alpha1.AnnotationSessionTimeout])) * time.Second,
 		Activated:  pod.UID != "" && pod.Annotations[v1alpha1.AnnotationActivate] == string(pod.UID),
 		Ready:      condition(pod, corev1.PodReady).Status == corev1.ConditionTrue,
+		Kept:       slices.Contains(pod.Finalizers, v1alpha1.FinalizerPod),
 	}
+	consumer := consumerStatus(pod)
+	o.ending(pod, consumer)
+	started := o.waiting(pod, consumer, now)
+	consumer = sinceActivation(consumer, waitRestarts(pod, o, consumer))
+	o.Running = consumer.State.Running != nil && started
+	o.runs(consumer)
+	o.Problem = problem(pod, consumer, o, now)
+	return o
+}
+
+// ending reads how far a deletion has come, and whether the consumer has ended.
+func (o *Observation) ending(pod *corev1.Pod, consumer corev1.ContainerStatus) {
 	if pod.DeletionTimestamp != nil {
 		o.Deleting = true
 		o.Grace = grace(pod)
 		// The timestamp is the deadline; the grace period lies before it.
 		o.DeletedAt = pod.DeletionTimestamp.Add(-o.Grace)
 	}
-	o.Session = time.Duration(number(pod.Annotations[v1alpha1.AnnotationSessionTimeout])) * time.Second
-	consumer := consumerStatus(pod)
 	o.Ended = ended(pod, consumer, o.DeletedAt)
-	o.Killed = o.Deleting && killed(consumer, o.DeletedAt.Add(o.Grace))
-	o.Kept = slices.Contains(pod.Finalizers, v1alpha1.FinalizerPod)
+	o.Killed = o.Deleting && o.Grace > 0 && killed(consumer, o.DeletedAt.Add(o.Grace))
 	o.Forced = o.Deleting && !o.Ended && o.Grace == 0
 	o.Forsaken = o.Deleting && !o.Ended && condemned(pod)
+}
+
+// waiting reads whether the launcher holds the consumer back, and returns whether what
+// runs in the consumer's container is its program.
+func (o *Observation) waiting(pod *corev1.Pod, consumer corev1.ContainerStatus, now time.Time) (started bool) {
 	launcher, launched := status(pod.Status.InitContainerStatuses, v1alpha1.ContainerGate), Launched(pod)
 	if launched {
 		launcher = consumer
@@ -100,20 +116,22 @@ func Observe(pod *corev1.Pod, now time.Time) Observation {
 	}
 	o.Waiting = held && !o.Deleting && !o.Ended
 	o.Warm = o.Waiting && now.Sub(launcher.State.Running.StartedAt.Time) >= probeWithin
-	o.Running = consumer.State.Running != nil && (!launched || !held)
-	consumer = sinceActivation(consumer, waitRestarts(pod, o, consumer))
-	o.Down = !o.Deleting && (consumer.State.Terminated != nil || consumer.State.Waiting != nil && consumer.LastTerminationState.Terminated != nil)
-	o.BackingOff = consumer.State.Waiting != nil && consumer.State.Waiting.Reason == reasonCrashLoop
+	return !launched || !held
+}
+
+// runs reads the consumer's process, and its crashes since it was activated.
+func (o *Observation) runs(consumer corev1.ContainerStatus) {
+	state, last := consumer.State, consumer.LastTerminationState.Terminated
+	o.Down = !o.Deleting && (state.Terminated != nil || state.Waiting != nil && last != nil)
+	o.BackingOff = state.Waiting != nil && state.Waiting.Reason == reasonCrashLoop
 	if o.Running {
-		o.StartedAt = consumer.State.Running.StartedAt.Time
+		o.StartedAt = state.Running.StartedAt.Time
 	}
 	o.Restarts = consumer.RestartCount
-	if last := consumer.LastTerminationState.Terminated; last != nil && o.Restarts > 0 {
+	if last != nil && o.Restarts > 0 {
 		o.CrashedAt = last.FinishedAt.Time
 	}
 	o.LastExit = lastExit(consumer)
-	o.Problem = problem(pod, consumer, o, now)
-	return o
 }
 
 // waitRestarts is how often the consumer's container was restarted while the

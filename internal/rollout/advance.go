@@ -108,7 +108,7 @@ func anyHeld(v seen, state v1alpha1.GroupState) bool {
 // progress is one look at a rollout in progress.
 func progress(v seen, state *v1alpha1.GroupState) string {
 	r := state.Rollout
-	if holdClock(v, r) {
+	if holdClock(v, *state, r) {
 		if v.Group.Paused {
 			return "paused: spec.paused is set"
 		}
@@ -141,7 +141,7 @@ func progress(v seen, state *v1alpha1.GroupState) string {
 	if why := beginSlots(v, *state, r); waits == "" {
 		waits = why
 	}
-	if idle := v.Now.Sub(r.ProgressAt.Time); idle > v.Group.Deadline && watched(v, r) {
+	if idle := v.Now.Sub(r.ProgressAt.Time); r.UnknownSince == nil && idle > v.Group.Deadline && watched(v, r) {
 		return failed(v, r, fmt.Sprintf("no slot came through the gate for %d s: %s", int(idle.Seconds()), waits))
 	}
 	return waits
@@ -153,13 +153,15 @@ func watched(v seen, r *v1alpha1.RolloutState) bool {
 	return v.Window.Since(r.ProgressAt.Time).Span() >= min(v.Group.Deadline, v.Group.SettledFor+judgeFor)
 }
 
-// holdClock stops the deadline while there is no reading, or a pause.
-func holdClock(v seen, r *v1alpha1.RolloutState) bool {
-	if v.reading == nil || v.Group.Paused {
+// holdClock stops the deadline while there is no reading, or a pause, in which nothing
+// goes on, and while a slot waits for a person.
+func holdClock(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) (holdsAll bool) {
+	holdsAll = v.reading == nil || v.Group.Paused
+	if holdsAll || v.lostToAPerson(state) != "" {
 		if r.UnknownSince == nil {
 			r.UnknownSince = micro(v.Now)
 		}
-		return true
+		return holdsAll
 	}
 	if r.UnknownSince != nil {
 		r.ProgressAt = metav1.NewMicroTime(r.ProgressAt.Add(v.Now.Sub(r.UnknownSince.Time)))
@@ -186,6 +188,9 @@ func withdraw(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) {
 
 // beginSlots begins the next slots if the group is fit to change.
 func beginSlots(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) string {
+	if why := v.lostToAPerson(state); why != "" {
+		return why
+	}
 	started := ""
 	for _, s := range queue(v, state) {
 		if len(r.Begun)-len(r.Passed) >= v.Group.Budget {

@@ -17,6 +17,10 @@ const (
 	// restartSeen is how soon the restart of a container is seen, with a margin: its new
 	// member may be read before.
 	restartSeen = 5 * time.Second
+	// saidFor is how long something is said that may be over: that another took a slot's
+	// id (when both end for it that goes on, in longer and longer steps), or how consumers
+	// of a revision ended that does not run any more.
+	saidFor = 10 * time.Minute
 )
 
 // Assignors, as Kafka names them.
@@ -61,11 +65,7 @@ func readyAndNoMember(v seen, state v1alpha1.GroupState) string {
 		if !s.holder.consuming() || !s.holder.Ready || v.joined(s, v.reading) || v.mayHaveJoined(s) {
 			continue
 		}
-		since := s.state.Since.Time
-		if s.holder.StartedAt.After(since) {
-			since = s.holder.StartedAt
-		}
-		if runs := v.Now.Sub(since); runs >= joinPatience {
+		if runs := v.Now.Sub(s.runsSince()); runs >= joinPatience {
 			return fmt.Sprintf("pod %s has been running for %d s and is ready; %s; does its program use the group id and the instance id that it is given?",
 				s.holder.Name, int(runs.Seconds()), v.notJoined(s, v.reading))
 		}
@@ -73,27 +73,63 @@ func readyAndNoMember(v seen, state v1alpha1.GroupState) string {
 	return ""
 }
 
-// sharedID: a slot's member changed although its pod was not restarted.
+// sharedID: a slot's member changed although its pod was not restarted, or was only
+// afterwards, or did not run: most clients end when another takes their id.
 func sharedID(v seen, state v1alpha1.GroupState) string {
+	const who = "another client uses the same group.instance.id, or the consumer lost its session for a moment"
 	for _, s := range v.inSize(state) {
-		changes, last := v.changes(s, state.Forced)
-		if changes == 0 || v.Now.Sub(last) < restartSeen {
-			continue
+		changes, last := v.changes(s, v.Window.Since(s.state.Since.Time), state.Forced)
+		if changes > 0 && v.Now.Sub(last) >= restartSeen {
+			times := "once"
+			if changes > 1 {
+				times = fmt.Sprintf("%d times", changes)
+			}
+			return fmt.Sprintf("the member of slot %d (%s) changed %s although its pod was not restarted, the last time at %s: %s",
+				s.ordinal, s.name(), times, last.UTC().Format(time.TimeOnly), who)
 		}
-		times := "once"
-		if changes > 1 {
-			times = fmt.Sprintf("%d times", changes)
+		if at := s.state.Ousted; at != nil && v.Now.Sub(at.Time) < saidFor {
+			return fmt.Sprintf("the member of slot %d (%s) changed at %s, and not since its pod was restarted: %s",
+				s.ordinal, s.name(), at.UTC().Format(time.TimeOnly), who)
 		}
-		return fmt.Sprintf("the member of slot %d (%s) changed %s although its pod was not restarted, the last time at %s: another client uses the same group.instance.id, "+
-			"or the consumer lost its session for a moment", s.ordinal, s.name(), times, last.UTC().Format(time.TimeOnly))
 	}
 	return ""
 }
 
+// noteOusted: before it crashed the holder's member was seen to be another's.
+func noteOusted(v seen, state *v1alpha1.GroupState, s slot) {
+	if s.holder.Restarts != s.state.Restarts+1 {
+		return // a crash that was not seen may have changed it
+	}
+	read := v.Window.Since(s.state.Since.Time).Before(s.holder.CrashedAt)
+	if n, last := v.changes(s, read, state.Forced); n > 0 {
+		slotState(state, s.ordinal).Ousted = micro(last)
+	}
+}
+
+// intruded says whether, and when last, somebody joined under the ids of a slot that
+// nobody holds.
+func (v seen) intruded(s slot) (last time.Time, yes bool) {
+	if s.holder != nil {
+		return time.Time{}, false
+	}
+	var before *lag.Reading
+	read := v.Window.Since(s.state.Since.Time)
+	for i := range read {
+		r := &read[i]
+		if r.Err != "" {
+			continue
+		}
+		if before != nil && len(s.members(r)) > 0 && s.marks(before) != s.marks(r) && len(s.members(before)) <= len(s.members(r)) {
+			last, yes = r.At, true
+		}
+		before = r
+	}
+	return last, yes
+}
+
 // changes counts how often the members of a slot's holder became others between two
 // readings of a stable group, by themselves, and says when that was last.
-func (v seen) changes(s slot, forced *v1alpha1.ForcedState) (n int, last time.Time) {
-	read := v.Window.Since(s.state.Since.Time)
+func (v seen) changes(s slot, read lag.Window, forced *v1alpha1.ForcedState) (n int, last time.Time) {
 	var before *lag.Reading
 	for i := range read {
 		r := &read[i]
@@ -127,8 +163,11 @@ func stranger(v seen, _ v1alpha1.GroupState) string {
 	if len(strangers) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d members of the group are not of this ConsumerGroup, and take partitions: %s; stop them, or give them a group of their own",
-		len(strangers), strings.Join(strangers[:min(len(strangers), 3)], ", "))
+	who := "a member of the group is not of this ConsumerGroup, and takes partitions"
+	if len(strangers) > 1 {
+		who = fmt.Sprintf("%d members of the group are not of this ConsumerGroup, and take partitions", len(strangers))
+	}
+	return fmt.Sprintf("%s: %s; stop what should not be there, or give it a group of its own", who, strings.Join(strangers[:min(len(strangers), 3)], ", "))
 }
 
 // describeMember says of a member what helps to find its program.
@@ -153,15 +192,19 @@ func surplus(v seen, state v1alpha1.GroupState) string {
 // wrongAssignor: the group shares its partitions by another assignor.
 func wrongAssignor(v seen, _ v1alpha1.GroupState) string {
 	is := v.reading.Assignor
-	if is == "" || v.Group.Assignor == "" || is == v.Group.Assignor {
+	if is == "" || v.Group.Assignor == "" || is == v.Group.Assignor || len(v.reading.Members) == 0 {
 		return ""
 	}
 	if is == byStreams || v.Group.Assignor == byStreams {
 		return fmt.Sprintf("the group shares its partitions by the assignor %s, and not by %s: consumer.inject KafkaStreams is for programs of Kafka Streams, and they need it; "+
 			"correct the program, or create the ConsumerGroup anew", is, v.Group.Assignor)
 	}
-	return fmt.Sprintf("the group shares its partitions by the assignor %s, membership.assignor says %s: how many slots can own a partition, and which, "+
-		"depends on it; correct one of the two (partition.assignment.strategy)", is, v.Group.Assignor)
+	property := "partition.assignment.strategy"
+	if v.Group.Consumer {
+		property = "group.remote.assignor"
+	}
+	return fmt.Sprintf("the group shares its partitions by the assignor %s, membership.assignor asks for %s: how many slots can own a partition, and which, "+
+		"depends on it; correct one of the two (the consumers' %s)", is, v.Group.Assignor, property)
 }
 
 // wrongTopics: a consumer of the present revision subscribes to other topics.
@@ -192,18 +235,25 @@ func orNothing(names []string) string {
 }
 
 // deafToSIGTERM: consumers had to be killed.
-func deafToSIGTERM(_ seen, state v1alpha1.GroupState) string {
-	var deaf []string
-	for _, s := range state.Slots {
-		if s.Killed {
-			deaf = append(deaf, fmt.Sprint(s.Ordinal))
-		}
-	}
-	if len(deaf) == 0 {
+func deafToSIGTERM(v seen, state v1alpha1.GroupState) string {
+	deaf := v.lastOnes(state, func(s v1alpha1.SlotState) bool { return s.Killed })
+	if deaf == "" {
 		return ""
 	}
 	return fmt.Sprintf("the last consumer of slot %s did not end within its grace period after SIGTERM, and was killed: what it had not committed is processed again, "+
-		"and a handover waits so long; let the program end on SIGTERM, or raise terminationGracePeriodSeconds", strings.Join(deaf, ", "))
+		"and a handover waits so long; let the program end on SIGTERM, or raise terminationGracePeriodSeconds", deaf)
+}
+
+// lastOnes are the slots whose last consumer did something. What those of another
+// revision did is said for a while only: it may have been mended.
+func (v seen) lastOnes(state v1alpha1.GroupState, did func(v1alpha1.SlotState) bool) string {
+	var ordinals []string
+	for _, s := range state.Slots {
+		if did(s) && (s.RevisionBefore == s.Revision || v.Now.Sub(s.Since.Time) < saidFor) {
+			ordinals = append(ordinals, fmt.Sprint(s.Ordinal))
+		}
+	}
+	return strings.Join(ordinals, ", ")
 }
 
 // differs is how the partitions are shared otherwise than the assignor Range would by

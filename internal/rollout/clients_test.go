@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,52 @@ func TestSharedInstanceID(t *testing.T) {
 		"another client uses the same group.instance.id, or the consumer lost its session for a moment")
 }
 
+// Most clients end when another one takes their id, and are started again.
+func TestSharedInstanceIDOfClientsThatEnd(t *testing.T) {
+	s := newStage(t, 2)
+	s.goOn(10 * time.Second)
+	own := s.w.members["orders-0000a-0001"].memberID
+	s.w.distort = func(r *lag.Reading) {
+		if m := &r.Members[1]; m.MemberID == own {
+			m.MemberID = "another"
+		}
+	}
+	s.goOn(3 * time.Second)
+	s.w.crash(s.holder(1))
+	s.w.savePods()
+	s.goOn(20 * time.Second)
+	s.finds(v1alpha1.ReasonSharedInstanceID, "the member of slot 1 (orders-0000a-0001) changed at 00:00:48, and not since its pod was restarted: "+
+		"another client uses the same group.instance.id, or the consumer lost its session for a moment")
+	s.goOn(saidFor)
+	if text := s.found(v1alpha1.ReasonSharedInstanceID); text != "" {
+		t.Error("still said:", text)
+	}
+}
+
+// One that comes back whenever it is removed is not removed for ever.
+func TestSharedInstanceIDOfAParkedSlot(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.crashBackOff = 10 * time.Minute
+	s.w.crashes = func(p *simPod) bool { return p.Ordinal == 1 }
+	s.until(time.Minute, func() bool { return s.w.members["orders-0000a-0001"] == nil })
+	removals := 0
+	s.w.distort = func(r *lag.Reading) {
+		r.Members = slices.Insert(r.Members, 1, lag.Member{InstanceID: "orders-0000a-0001", MemberID: fmt.Sprint("another-", removals), ClientID: "another"})
+	}
+	s.until(time.Minute, func() bool {
+		if slices.ContainsFunc(s.last.Actions, func(a Action) bool { return a.Kind == RemoveMembers }) {
+			removals++
+		}
+		return false
+	})
+	if text := s.found(v1alpha1.ReasonSharedInstanceID); !strings.Contains(text, "another client uses the same group.instance.id") {
+		t.Errorf("found %q", text)
+	}
+	if removals > 2 { // until it is seen that it is not the slot's
+		t.Errorf("it was removed %d times", removals)
+	}
+}
+
 // A restart is no other client.
 func TestRestartIsNoSharedInstanceID(t *testing.T) {
 	s := newStage(t, 2)
@@ -80,15 +127,15 @@ func TestStrangers(t *testing.T) {
 	}
 	s.goOn(2 * time.Second)
 	s.finds(v1alpha1.ReasonStranger, "2 members of the group are not of this ConsumerGroup, and take partitions: a dynamic one (client id consumer-1, host 10.0.0.7), "+
-		"instance id payments-1 (client id c, host 10.0.0.8); stop them, or give them a group of their own")
+		"instance id payments-1 (client id c, host 10.0.0.8); stop what should not be there, or give it a group of its own")
 }
 
 func TestWrongAssignor(t *testing.T) {
 	s := newStage(t, 2)
 	s.w.distort = func(r *lag.Reading) { r.Assignor = "cooperative-sticky" }
 	s.goOn(2 * time.Second)
-	s.finds(v1alpha1.ReasonWrongAssignor, "the group shares its partitions by the assignor cooperative-sticky, membership.assignor says range: how many slots can own a partition, "+
-		"and which, depends on it; correct one of the two (partition.assignment.strategy)")
+	s.finds(v1alpha1.ReasonWrongAssignor, "the group shares its partitions by the assignor cooperative-sticky, membership.assignor asks for range: how many slots can own a partition, "+
+		"and which, depends on it; correct one of the two (the consumers' partition.assignment.strategy)")
 }
 
 func TestNoKafkaStreams(t *testing.T) {

@@ -182,7 +182,7 @@ func hold(v seen, state *v1alpha1.GroupState, s slot, p *Pod) {
 	kept := slotState(state, s.ordinal)
 	kept.Holder, kept.Pod, kept.Revision = p.UID, p.Name, p.Revision
 	kept.Since, kept.LostSince = metav1.NewMicroTime(v.Now), nil
-	kept.MemberBefore, kept.Restarts = s.memberBefore(v.Window), 0
+	kept.MemberBefore, kept.Restarts, kept.Refused = s.memberBefore(v.Window), 0, 0
 	kept.RetryAt, kept.Failure = nil, ""
 	if kept.Awaited == nil {
 		kept.Awaited = &v1alpha1.AwaitedState{Kind: v1alpha1.RestartStart, Since: metav1.NewMicroTime(v.Now)}

@@ -15,7 +15,7 @@ const prospectFor = 2 * time.Minute
 // be handed over anyway.
 func (v seen) moving(state v1alpha1.GroupState) []int32 {
 	r := state.Rollout
-	if v.Group.Warm == v1alpha1.WarmNever || r != nil && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutRollingBack) {
+	if v.Group.Paused || v.Group.Warm == v1alpha1.WarmNever || r != nil && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutRollingBack) {
 		return nil
 	}
 	var moving []int32
@@ -32,6 +32,9 @@ func (v seen) moving(state v1alpha1.GroupState) []int32 {
 // an eviction.
 func minAvailable(v seen, state v1alpha1.GroupState) int32 {
 	size := sizeOf(state)
+	if v.reading == nil {
+		return max(0, size-int32(v.Group.Budget)) // nothing is handed over without one
+	}
 	for _, ordinal := range v.moving(state) {
 		spare := v.slots[ordinal].spare(v.slots[ordinal].holder.Revision)
 		switch {

@@ -57,6 +57,18 @@ func TestCordonedNodeWithNoSuccessor(t *testing.T) {
 	}
 }
 
+// Without a reading nothing is handed over, and a drain does not wait for it.
+func TestCordonedNodeAndNoReading(t *testing.T) {
+	s := newStage(t, 3)
+	node := s.holder(0).node
+	s.w.brokerAway = s.w.now.Add(time.Hour)
+	s.goOn(time.Minute)
+	s.w.cordoned[node] = true
+	if !s.until(5*time.Minute, func() bool { return s.onNode(node) == 0 }) {
+		t.Fatalf("the node cannot be drained: %s", s.told)
+	}
+}
+
 // A release begins with the slots that have to leave their nodes.
 func TestReleaseBeginsOnCordonedNodes(t *testing.T) {
 	s := newStage(t, 3)

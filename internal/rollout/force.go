@@ -25,6 +25,8 @@ const (
 	forceAgain = 2 * time.Minute
 	// forceAgainAtMost bounds that.
 	forceAgainAtMost = time.Hour
+	// forcedSeen is how long readings are kept, with a margin.
+	forcedSeen = 11 * time.Minute
 )
 
 // force has the group share its partitions anew where some have no owner and nobody
@@ -37,7 +39,7 @@ func force(v seen, state *v1alpha1.GroupState) []Action {
 	}
 	unowned := v.reading.Unowned()
 	if len(unowned) == 0 {
-		state.Forced = nil
+		forgive(v, state)
 		return nil
 	}
 	tp, found := v.unnoticed(*state, unowned)
@@ -56,8 +58,20 @@ func force(v seen, state *v1alpha1.GroupState) []Action {
 	}}
 }
 
+// forgive: what was forced has helped. It is remembered as long as it can be seen that a
+// member changed for it.
+func forgive(v seen, state *v1alpha1.GroupState) {
+	switch f := state.Forced; {
+	case f == nil:
+	case v.Now.Sub(f.At.Time) > forcedSeen:
+		state.Forced = nil
+	case f.Times != 0:
+		state.Forced = &v1alpha1.ForcedState{At: f.At}
+	}
+}
+
 func forcePause(times int32) time.Duration {
-	return min(forceAgainAtMost, forceAgain<<min(times-1, 10))
+	return min(forceAgainAtMost, forceAgain<<min(max(times-1, 0), 10))
 }
 
 // unnoticed is the first of some partitions that have had no owner for so long that
@@ -69,14 +83,13 @@ func (v seen) unnoticed(state v1alpha1.GroupState, unowned []lag.TopicPartition)
 	moving := r != nil && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutRollingBack)
 	moving = moving || v.Group.Paused || sizeOf(state) != v.Desired
 	deserted := v.deserted(unowned)
+	calm := v.Window.Tail(func(r *lag.Reading) bool { return r.Err == "" && r.State == lag.StateStable && v.allJoined(state, r) })
 	for _, tp := range unowned {
 		hadOwner := slices.Contains(deserted, tp)
 		if moving && !hadOwner {
 			continue
 		}
-		stands := v.Window.Tail(func(r *lag.Reading) bool {
-			return r.Err == "" && r.State == lag.StateStable && !r.Owns(tp) && r.Subscribed(tp.Topic) && v.allJoined(state, r)
-		})
+		stands := calm.Tail(func(r *lag.Reading) bool { return !r.Owns(tp) && r.Subscribed(tp.Topic) })
 		patience := noticeAfter
 		if !hadOwner && ownedInPart(v.reading, tp.Topic) {
 			patience = growthAfter
@@ -88,11 +101,24 @@ func (v seen) unnoticed(state v1alpha1.GroupState, unowned []lag.TopicPartition)
 	return lag.TopicPartition{}, false
 }
 
-// deserted are those of some partitions that had an owner within the window.
+// deserted are those of some partitions that had an owner: the group has committed on
+// them, or it was seen.
 func (v seen) deserted(unowned []lag.TopicPartition) []lag.TopicPartition {
-	return slices.DeleteFunc(slices.Clone(unowned), func(tp lag.TopicPartition) bool {
-		return !slices.ContainsFunc(v.Window, func(r lag.Reading) bool { return r.Owns(tp) })
-	})
+	if len(unowned) == 0 {
+		return nil
+	}
+	owned := map[lag.TopicPartition]bool{}
+	for _, tp := range unowned {
+		owned[tp] = v.reading.Partition(tp).Committed != nil
+	}
+	for i := range v.Window {
+		for _, m := range v.Window[i].Members {
+			for _, tp := range m.Assigned {
+				owned[tp] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(unowned), func(tp lag.TopicPartition) bool { return !owned[tp] })
 }
 
 // allJoined: every slot's holder consumes, and is a member by a reading.

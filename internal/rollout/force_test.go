@@ -29,6 +29,10 @@ func TestTopicAddedByARelease(t *testing.T) {
 		t.Errorf("%d rebalances, after %v", s.w.rebalances, s.w.now.Sub(began))
 	}
 	s.goOn(20 * time.Second)
+	if found := s.found(v1alpha1.ReasonSharedInstanceID); found != "" {
+		t.Errorf("what was forced is put down to a client: %s", found)
+	}
+	s.goOn(forcedSeen)
 	if s.state().Forced != nil {
 		t.Errorf("%+v is remembered", s.state().Forced)
 	}

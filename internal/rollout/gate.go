@@ -86,9 +86,10 @@ func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
 	return verdict{result: pass}
 }
 
-// restarts: the new pod crashes, and more often than any did before.
+// restarts: the new pod crashes, and more often than any did before. That it ended since
+// the broker refused it does not count.
 func restarts(e evidence) verdict {
-	n := e.slot.holder.Restarts
+	n := e.slot.holder.Restarts - e.slot.state.Refused
 	if n >= crashes && n > e.state.Rollout.Baseline.Restarts {
 		return fails("slot %d restarted %d times under revision %s (before: at most %d): %s",
 			e.slot.ordinal, n, e.state.Rollout.To, e.state.Rollout.Baseline.Restarts, e.slot.holder.Problem)

@@ -289,7 +289,7 @@ func availableIn(in Input, ordinal int32) bool {
 	}
 	for _, id := range idsOf(in.Group.Names, ordinal) {
 		m, listed := r.Member(id)
-		if !listed || m.MemberID == "" || before(in.State.Slots[i].MemberBefore, m.MemberID) {
+		if !listed || m.Left || m.MemberID == "" || before(in.State.Slots[i].MemberBefore, m.MemberID) {
 			return false
 		}
 	}

@@ -3,7 +3,6 @@ package rollout
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -22,6 +21,8 @@ const (
 	readWithin = 3 * time.Second
 	// givesUpWithin is how long a client tries to join before it is taken to have given up.
 	givesUpWithin = 20 * time.Second
+	// unseenWithin is the same where it was not seen that it was refused, at least.
+	unseenWithin = time.Minute
 	// renewals of a holder whose client gave up, before it is left as it is.
 	renewals = 3
 )
@@ -41,12 +42,18 @@ func (v seen) refused(s slot) bool {
 
 // readNow: a slot waits for a reading that shows whether its last consumer has left.
 func readNow(v seen, proposals []proposal) bool {
-	return v.Group.Consumer && slices.ContainsFunc(proposals, func(p proposal) bool { return p.move == take && v.refused(v.slots[p.slot.ordinal]) })
+	return v.Group.Consumer && slices.ContainsFunc(proposals, func(p proposal) bool {
+		if p.move != take {
+			return false
+		}
+		since := v.slots[p.slot.ordinal].state.Since.Time
+		return (v.reading == nil || !v.reading.At.After(since)) && v.Now.Sub(since) < readWithin
+	})
 }
 
 // stuck are the members of a slot that have not left.
 func (v seen) stuck(s slot) []lag.Member {
-	return slices.DeleteFunc(slices.Clone(s.members(v.reading)), func(m lag.Member) bool { return m.Left })
+	return slices.DeleteFunc(slices.Clone(s.members(v.reading)), hasLeft)
 }
 
 // holdsID: a member is in the way of the slot's next process: its own ended without
@@ -67,14 +74,16 @@ func (v seen) holdsID(s slot) bool {
 	}
 }
 
-// wasRefused: since its last crash was noted the slot's process could not join, since the
-// one before was still a member. That it ended then is no fault of its own.
-func (v seen) wasRefused(s slot) bool {
+// wasRefused: since it was activated, or its last crash was noted, and until some time the
+// slot's process could not join, since the one before was still a member. That it ended
+// then is no fault of its own.
+func (v seen) wasRefused(s slot, until time.Time) bool {
 	refused := false
 	read := v.Window.Since(s.state.Since.Time)
 	for i := range read {
 		if v.joined(s, &read[i]) {
-			return false
+			refused = refused && read[i].At.After(until)
+			break
 		}
 		refused = refused || slices.ContainsFunc(s.stayed(&read[i]), func(m lag.Member) bool { return !m.Left })
 	}
@@ -85,21 +94,28 @@ func (v seen) wasRefused(s slot) bool {
 // and has given up: its process has ended, or runs, is no member, and nothing is in its
 // way any more.
 func (v seen) gaveUp(state v1alpha1.GroupState, s slot) bool {
+	trial := onTrial(state, s)
 	switch {
-	case !v.Group.Consumer || v.reading == nil || onTrial(state, s) || s.state.GivenUp >= renewals:
+	case !v.Group.Consumer || v.reading == nil || s.state.GivenUp >= renewals:
 		return false
 	case s.crashesOn():
-		return v.wasRefused(s)
+		return !trial && v.wasRefused(s, v.Now)
 	case !s.holder.consuming():
 		return false
 	}
-	since := s.state.Since.Time
-	if s.holder.StartedAt.After(since) {
-		since = s.holder.StartedAt
+	patience := givesUpWithin
+	if !v.wasRefused(s, v.Now) {
+		// Where nobody was before, nothing was refused: what does not join then never
+		// would. On trial that is for the gate to say.
+		if trial || s.state.MemberBefore == "" && s.state.Restarts == 0 {
+			return false
+		}
+		patience = unseenWithin // it may be slow to start
+		for _, r := range state.Restarts {
+			patience = max(patience, 2*time.Duration(r.Seconds)*time.Second)
+		}
 	}
-	// Where nobody was before, nothing was refused: what does not join then never would.
-	refused := s.state.MemberBefore != "" || s.state.Restarts > 0
-	return refused && v.reading.At.After(since.Add(givesUpWithin)) && len(s.members(v.reading)) < len(s.ids)
+	return v.reading.At.After(s.runsSince().Add(patience)) && len(s.members(v.reading)) < len(s.ids)
 }
 
 // noteLeaving notes whether the slot's last consumer left the group in order when it
@@ -119,16 +135,11 @@ func noteLeaving(v seen, state *v1alpha1.GroupState) {
 }
 
 // leavesUncleanly: consumers end by themselves and the group does not hear of it.
-func leavesUncleanly(_ seen, state v1alpha1.GroupState) string {
-	var slots []string
-	for _, s := range state.Slots {
-		if s.Unclean {
-			slots = append(slots, fmt.Sprint(s.Ordinal))
-		}
-	}
-	if len(slots) == 0 {
+func leavesUncleanly(v seen, state v1alpha1.GroupState) string {
+	slots := v.lastOnes(state, func(s v1alpha1.SlotState) bool { return s.Unclean })
+	if slots == "" {
 		return ""
 	}
 	return fmt.Sprintf("the last consumer of slot %s ended by itself, and the group did not hear of it, so that each restart costs two rebalances: "+
-		"close the consumer at the end of the program; franz-go up to 1.22 needs more than that (docs/clients.md)", strings.Join(slots, ", "))
+		"close the consumer at the end of the program; franz-go up to 1.22 needs more than that (docs/clients.md)", slots)
 }

@@ -14,6 +14,10 @@ import (
 // members of a slot that a reading shows: at most one for each of its ids.
 func (s slot) members(r *lag.Reading) []lag.Member { return r.MembersOf(s.ids) }
 
+// hasLeft: its consumer closed in order, and its place is kept for the next one
+// (KIP-848).
+func hasLeft(m lag.Member) bool { return m.Left }
+
 // refs name members for their removal.
 func refs(members []lag.Member) []MemberRef {
 	refs := make([]MemberRef, 0, len(members))
@@ -28,7 +32,7 @@ func refs(members []lag.Member) []MemberRef {
 func joinedAs(ids []string, before string, r *lag.Reading) bool {
 	for i, id := range ids {
 		m, listed := r.Member(id)
-		if !listed || mark(m, len(ids)) == markOf(before, i, len(ids)) {
+		if !listed || m.Left || mark(m, len(ids)) == markOf(before, i, len(ids)) {
 			return false
 		}
 	}
@@ -105,7 +109,7 @@ func (v seen) joined(s slot, r *lag.Reading) bool {
 	case s.state.Holder == "" || !r.At.After(s.state.Since.Time):
 		return false
 	case r.At.After(v.outlasts(s)):
-		return len(s.members(r)) == len(s.ids)
+		return len(s.members(r)) == len(s.ids) && !slices.ContainsFunc(s.members(r), hasLeft)
 	default:
 		return s.state.MemberBefore != v1alpha1.UnknownMember && joinedAs(s.ids, s.state.MemberBefore, r)
 	}
@@ -132,6 +136,14 @@ func (v seen) mayHaveJoined(s slot) bool {
 	default:
 		return s.state.MemberBefore == v1alpha1.UnknownMember && len(s.members(v.reading)) == len(s.ids)
 	}
+}
+
+// runsSince is when the holder's process was started, or when that was noted.
+func (s slot) runsSince() time.Time {
+	if s.holder.StartedAt.After(s.state.Since.Time) {
+		return s.holder.StartedAt
+	}
+	return s.state.Since.Time
 }
 
 // absent slots hold up a rebalance of the group: an id of theirs is a member and

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -26,25 +27,18 @@ const lostRetry = 60 * time.Second
 func mend(v seen, state *v1alpha1.GroupState) {
 	for _, s := range v.slots {
 		switch {
-		case s.lost() && v.awaitsPerson(s):
-			if kept := slotState(state, s.ordinal); kept.LostSince == nil {
-				kept.LostSince = micro(v.Now)
-			}
 		case s.lost():
-			kept := slotState(state, s.ordinal)
-			member := s.memberBefore(v.Window)
-			learned := kept.MemberBefore == v1alpha1.UnknownMember && member != v1alpha1.UnknownMember
-			if kept.LostSince == nil || learned || v.Now.Sub(kept.LostSince.Time) > lostRetry {
-				kept.LostSince, kept.MemberBefore = micro(v.Now), member
-			} else if stayedAway(v, s) {
-				kept.Holder, kept.Pod, kept.LostSince, kept.Awaited = "", "", nil, nil
-			}
+			mendLost(v, slotState(state, s.ordinal), s)
 		case s.holder != nil && s.holder.Ended:
 			noteEnd(v, state, s)
 		case s.holder != nil && s.state.LostSince != nil:
 			slotState(state, s.ordinal).LostSince = nil
 		case s.holder != nil && s.holder.Restarts > s.state.Restarts:
 			noteCrash(v, state, s)
+		case s.holder == nil && s.state.RetryAt != nil:
+			if at, another := v.intruded(s); another {
+				slotState(state, s.ordinal).Ousted = micro(at)
+			}
 		}
 	}
 	for _, s := range v.under(*state).slots {
@@ -57,18 +51,45 @@ func mend(v seen, state *v1alpha1.GroupState) {
 	}
 }
 
+// mendLost notes that a holder is lost, and frees its slot when its ids stayed away.
+func mendLost(v seen, kept *v1alpha1.SlotState, s slot) {
+	if v.awaitsPerson(s) {
+		if kept.LostSince == nil {
+			kept.LostSince = micro(v.Now)
+		}
+		return
+	}
+	member := s.memberBefore(v.Window)
+	learned := kept.MemberBefore == v1alpha1.UnknownMember && member != v1alpha1.UnknownMember
+	if kept.LostSince == nil || learned || v.Now.Sub(kept.LostSince.Time) > lostRetry {
+		kept.LostSince, kept.MemberBefore = micro(v.Now), member
+	} else if stayedAway(v, s) {
+		kept.Holder, kept.Pod, kept.LostSince, kept.Awaited = "", "", nil, nil
+	}
+}
+
 // awaitsPerson: a lost slot stays as it is until a person says that its process is dead.
 func (v seen) awaitsPerson(s slot) bool {
 	return v.Group.LostWaits && !slices.Contains(v.Group.LostDead, s.state.Pod)
+}
+
+// lostToAPerson is what a rollout waits for, since a slot awaits a person; "" if none does.
+func (v seen) lostToAPerson(state v1alpha1.GroupState) string {
+	for _, s := range v.inSize(state) {
+		if s.lost() && v.awaitsPerson(s) {
+			return fmt.Sprintf("slot %d is lost, and membership.lostNode is Wait: pod %s", s.ordinal, s.state.Pod)
+		}
+	}
+	return ""
 }
 
 // noteEnd frees the slot of a holder that has ended.
 func noteEnd(v seen, state *v1alpha1.GroupState, s slot) {
 	kept := slotState(state, s.ordinal)
 	kept.Holder, kept.Pod, kept.LostSince = "", "", nil
-	replaced(v, kept, s, v.Window)
-	kept.Killed = s.holder.Killed
-	if s.holder.Deleting {
+	replaced(v, state, s, v.Window)
+	kept.Killed, kept.RevisionBefore = s.holder.Killed, s.holder.Revision
+	if s.holder.Deleting && s.state.RetryAt == nil {
 		kept.Awaited = &v1alpha1.AwaitedState{Kind: v1alpha1.RestartStop, Since: metav1.NewMicroTime(s.holder.DeletedAt)}
 	}
 }
@@ -76,16 +97,24 @@ func noteEnd(v seen, state *v1alpha1.GroupState, s slot) {
 // noteCrash: the holder's consumer was started again, and has to join again.
 func noteCrash(v seen, state *v1alpha1.GroupState, s slot) {
 	kept := slotState(state, s.ordinal)
+	if v.wasRefused(s, s.holder.CrashedAt) {
+		kept.Refused += s.holder.Restarts - s.state.Restarts
+	}
+	noteOusted(v, state, s)
 	kept.Restarts = s.holder.Restarts
-	replaced(v, kept, s, v.Window.Before(s.holder.StartedAt))
+	replaced(v, state, s, v.Window.Before(s.holder.StartedAt))
 	kept.Awaited = &v1alpha1.AwaitedState{Kind: v1alpha1.RestartCrash, Since: metav1.NewMicroTime(s.holder.CrashedAt)}
 }
 
 // replaced notes that the members that some readings show last are those of a process
 // that is gone.
-func replaced(v seen, kept *v1alpha1.SlotState, s slot, read lag.Window) {
+func replaced(v seen, state *v1alpha1.GroupState, s slot, read lag.Window) {
+	kept := slotState(state, s.ordinal)
 	kept.MemberBefore = s.memberBefore(read)
 	kept.SessionBefore = int32(s.holder.Session / time.Second)
+	if v.Group.Consumer { // the broker has one for the whole group
+		kept.SessionBefore = max(kept.SessionBefore, state.SessionSeconds)
+	}
 	kept.Since = metav1.NewMicroTime(v.Now)
 }
 

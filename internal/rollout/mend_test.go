@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
 // With lostNode Wait a lost slot stays as it is until a person says that its process is
@@ -24,5 +26,45 @@ func TestLostSlotAwaitsAPerson(t *testing.T) {
 	s.w.lostDead = []string{"another", pod.Name}
 	if !s.until(2*time.Minute, s.finished) {
 		t.Errorf("it is not replaced: %s", s.unfinished())
+	}
+}
+
+// A release waits as long as the person takes, and is not blamed for it.
+func TestReleaseWaitsForAPerson(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.lostWaits = true
+	pod := s.holder(1)
+	s.w.losePod(pod)
+	s.w.savePods()
+	s.goOn(5 * time.Second)
+	s.apply("r1-good")
+	s.goOn(4 * time.Minute)
+	if r := s.state().Rollout; r == nil || r.Stage != v1alpha1.RolloutProgressing || len(r.Begun) > 0 {
+		t.Fatalf("the rollout is %+v", r)
+	}
+	if want := "slot 1 is lost, and membership.lostNode is Wait: pod " + pod.Name; !strings.Contains(s.told, want) {
+		t.Errorf("%q does not say %q", s.told, want)
+	}
+	s.w.lostDead = []string{pod.Name}
+	s.endsOn("r1-good", "")
+}
+
+// What a slot did not do while it was left out is no measure for a session.
+func TestLeftOutIsNoRestart(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.crashBackOff = 10 * time.Minute
+	s.w.crashes = func(p *simPod) bool { return p.Ordinal == 1 }
+	if !s.until(time.Minute, func() bool { return s.state().Slots[1].RetryAt != nil }) {
+		t.Fatalf("it is not left out: %s", s.told)
+	}
+	s.w.crashes = nil
+	s.goOn(11 * time.Minute)
+	if !s.until(time.Minute, s.finished) {
+		t.Fatalf("it does not come back: %s", s.unfinished())
+	}
+	for _, r := range s.state().Restarts {
+		if r.Seconds > 60 {
+			t.Errorf("%+v was measured", r)
+		}
 	}
 }

@@ -21,11 +21,11 @@ func park(v seen, state *v1alpha1.GroupState) {
 	missing := unavailable(v, *state)
 	for _, s := range v.inSize(*state) {
 		switch {
-		case s.state.RetryAt != nil && s.holder.consuming():
-			kept := slotState(state, s.ordinal) // it was quicker than its deletion
+		case s.state.RetryAt != nil && (s.holder.consuming() || s.holder.active() && !v.parked(s)):
+			kept := slotState(state, s.ordinal) // it was quicker than its deletion, or nobody was there to delete it
 			kept.RetryAt, kept.Failure = nil, ""
 		case s.state.RetryAt != nil || !s.crashesOn() || v.reading == nil:
-		case onTrial(*state, s) || rollingWant(*state, s).run != s.holder.Revision || v.wasRefused(s):
+		case onTrial(*state, s) || rollingWant(*state, s).run != s.holder.Revision || v.wasRefused(s, v.Now):
 		case len(missing) <= v.Group.Budget && v.othersCan(*state, s):
 			kept := slotState(state, s.ordinal)
 			kept.RetryAt, kept.Failure, kept.Awaited = micro(v.Now.Add(v.Group.CrashBackOff)), s.holder.Problem, nil

@@ -31,7 +31,9 @@ func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
 		case discard:
 			actions = append(actions, deletion(p.pod, "its revision is not wanted any more, and it has not consumed yet"))
 		case renew:
-			slotState(state, p.slot.ordinal).GivenUp++
+			if kept := slotState(state, p.slot.ordinal); kept.GaveUp != p.pod.UID {
+				kept.GivenUp, kept.GaveUp = kept.GivenUp+1, p.pod.UID
+			}
 			actions = append(actions, deletion(p.pod, "its client has given up since the broker refused it"))
 		case bench:
 			actions = append(actions, deletion(p.pod, "its consumer crashes over and over"))

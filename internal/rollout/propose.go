@@ -66,13 +66,8 @@ func next(s slot, w want) (move, *Pod) {
 	switch {
 	case s.lost():
 		return remove, nil
-	case h == nil && w.run == "":
-		return leave(s), nil
 	case h == nil:
-		if s.warm(w.run) && !w.later && !s.occupied() {
-			return take, s.spare(w.run)
-		}
-		return stay, nil
+		return nextOfFree(s, w)
 	case h.Deleting:
 		return stay, nil
 	case !h.Activated && h.Revision == w.run:
@@ -93,12 +88,16 @@ func next(s slot, w want) (move, *Pod) {
 	return stay, nil
 }
 
-// leave: a slot that nobody wants and nobody holds leaves the group, once.
-func leave(s slot) move {
-	if s.state.Since.IsZero() {
-		return stay
+// nextOfFree is the next move of a slot that nobody holds. One that nobody wants either
+// leaves the group, once.
+func nextOfFree(s slot, w want) (move, *Pod) {
+	switch {
+	case w.run == "" && !s.state.Since.IsZero():
+		return remove, nil
+	case w.run != "" && s.warm(w.run) && !w.later && !s.occupied():
+		return take, s.spare(w.run)
 	}
-	return remove
+	return stay, nil
 }
 
 // occupied says whether a pod that is not the holder may run the slot's

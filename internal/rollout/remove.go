@@ -42,7 +42,7 @@ func removals(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action
 			continue
 		}
 		if why := v.ghost(*state, p); why != "" {
-			add(p.slot.members(v.reading), why)
+			add(v.ghosts(p.slot), why)
 			slotState(state, p.slot.ordinal).Awaited = nil // no restart that a session has to last for
 		}
 	}
@@ -67,16 +67,30 @@ func (v seen) ghost(state v1alpha1.GroupState, p proposal) string {
 	if !s.absent(v.reading) || p.move == take {
 		return ""
 	}
-	if v.parked(s) {
+	if _, another := v.intruded(s); v.parked(s) && !another {
 		return "their consumers crash over and over"
 	}
-	if v.barred() && v.Now.Sub(s.state.Since.Time) > v.Group.Heartbeat {
+	ends := s.holder != nil && s.holder.Deleting // it may commit yet, and its grace period bounds that
+	if v.barred() && !ends && v.Now.Sub(s.state.Since.Time) > v.Group.Heartbeat {
 		return "the group waits for them and nobody consumes under their ids"
 	}
-	if s.holder == nil && v.Now.Sub(s.state.Since.Time) > hopelessAfter && v.othersCan(state, s) {
+	patience := hopelessAfter
+	if onTrial(state, s) {
+		patience = time.Duration(s.state.SessionBefore) * time.Second / 2 // it was stopped for its successor
+	}
+	if s.holder == nil && v.Now.Sub(s.state.Since.Time) > patience && v.othersCan(state, s) {
 		return hopeless(v, s, p.run)
 	}
 	return ""
+}
+
+// ghosts are the members of a slot for which nobody answers. Where it has a holder that
+// may have come by now and is not seen to run yet, they are those of before.
+func (v seen) ghosts(s slot) []lag.Member {
+	if s.holder == nil || s.state.MemberBefore == v1alpha1.UnknownMember {
+		return slices.DeleteFunc(slices.Clone(s.members(v.reading)), hasLeft)
+	}
+	return slices.DeleteFunc(s.stayed(v.reading), hasLeft)
 }
 
 // hopeless is why no successor of a slot that nobody holds is to be had.

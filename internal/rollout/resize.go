@@ -131,6 +131,9 @@ func resizeLeaves(state v1alpha1.GroupState) string {
 	if leaving == 0 {
 		return ""
 	}
+	if leaving == 1 {
+		return "a slot is leaving the group"
+	}
 	return fmt.Sprintf("%d slots are leaving the group", leaving)
 }
 

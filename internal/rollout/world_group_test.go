@@ -73,7 +73,7 @@ func (w *world) refuse(p *simPod, c *simConsumer) {
 	case w.exits:
 		w.crash(p)
 	case w.quitters:
-		c.joinAt = time.Time{}
+		c.joinAt, c.gaveUp = time.Time{}, true
 	default:
 		c.joinAt = w.now.Add(2 * time.Second)
 	}
@@ -222,7 +222,11 @@ func (w *world) readAdded(r *lag.Reading) {
 	zero := int64(0)
 	for n := range int32(addedPartitions) {
 		tp := lag.TopicPartition{Topic: addedName, Partition: n}
-		r.Partitions = append(r.Partitions, lag.Partition{TopicPartition: tp, Committed: &zero})
+		read := lag.Partition{TopicPartition: tp}
+		if !w.unowned(n) {
+			read.Committed = &zero
+		}
+		r.Partitions = append(r.Partitions, read)
 		if len(r.Members) > 0 && r.State == lag.StateStable && !w.unowned(n) {
 			r.Members[0].Assigned = append(r.Members[0].Assigned, tp)
 		}

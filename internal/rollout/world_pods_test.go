@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,13 +57,15 @@ type simConsumer struct {
 	id       string
 	joinAt   time.Time // zero: it does not join
 	memberID string    // "": it is no member
+	gaveUp   bool      // it was refused, and does not try again
 }
 
 // mayRun says whether the pod's consumer runs, or could start to. A lost pod
 // counts as long as its process would come back to the group: that one which
 // never shows itself there runs cannot be known (the exception to invariant 1).
 func (p *simPod) mayRun() bool {
-	if p.vanished && p.joining() == 0 {
+	lost := p.vanished || !p.forsakenAt.IsZero()
+	if lost && (p.joining() == 0 || slices.ContainsFunc(p.consumers, func(c simConsumer) bool { return c.gaveUp })) {
 		return false
 	}
 	return p.released && (p.proc || !p.Deleting && !p.Ended)
@@ -167,6 +170,7 @@ func (w *world) startProcess(p *simPod) {
 	p.proc, p.Running, p.Warm, p.StartedAt, p.Down, p.BackingOff = true, true, false, w.now, false, false
 	p.Ready = true
 	for i := range p.joining() {
+		p.consumers[i].gaveUp = false
 		p.consumers[i].joinAt = w.now.Add(w.joinsAfter + w.between(0, 2*time.Second))
 	}
 }

@@ -20,7 +20,7 @@ var _ = Describe("A node", Serial, func() {
 		g := start(ctx, 4)
 		node := g.holder(ctx, 0).Spec.NodeName
 		budget := &policyv1.PodDisruptionBudget{
-			ObjectMeta: metav1.ObjectMeta{Namespace: g.namespace, Name: "orders"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: g.namespace, Name: "three-at-least"},
 			Spec: policyv1.PodDisruptionBudgetSpec{
 				MinAvailable: &intstr.IntOrString{IntVal: 3},
 				Selector:     &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.LabelGroup: groupName}},

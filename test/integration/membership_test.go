@@ -128,7 +128,7 @@ func TestClientsThatDoNotConform(t *testing.T) {
 	w.until("the assignor is told of", func() bool {
 		return w.is("orders", v1alpha1.ConditionClientsConform, metav1.ConditionFalse, v1alpha1.ReasonWrongAssignor)
 	})
-	w.says("orders", "shares its partitions by the assignor range, membership.assignor says sticky")
+	w.says("orders", "shares its partitions by the assignor range, membership.assignor asks for sticky")
 	stranger, err := kgo.NewClient(kgo.SeedBrokers(w.broker.ListenAddrs()...), kgo.ClientID("migration"), kgo.ConsumerGroup("orders"),
 		kgo.ConsumeTopics(topic), kgo.Balancers(kgo.RangeBalancer()), kgo.HeartbeatInterval(100*time.Millisecond))
 	w.must(err)

@@ -1,6 +1,8 @@
 package whole
 
 import (
+	"context"
+	"sync"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -21,6 +23,29 @@ func (g group) finds(reason, says string) {
 	})
 	c := meta.FindStatusCondition(g.get().Status.Conditions, v1alpha1.ConditionClientsConform)
 	g.Expect(c.Message).To(ContainSubstring(says))
+}
+
+// disturbed has a consumer beside those in pods until the test ends, which is started
+// again whenever it ends.
+func (g group) disturbed(variables ...string) {
+	g.t.Helper()
+	ctx, cancel := context.WithCancel(g.ctx())
+	var starts sync.WaitGroup
+	starts.Go(func() {
+		for ctx.Err() == nil {
+			stray, err := world.Consume(ctx, g.name, variables...)
+			if err != nil {
+				g.t.Errorf("start a consumer beside the pods: %v", err)
+				return
+			}
+			select {
+			case <-stray.Done():
+			case <-ctx.Done():
+				stray.Kill()
+			}
+		}
+	})
+	g.t.Cleanup(func() { cancel(); starts.Wait() })
 }
 
 // TestClientsThatDoNotConform are told apart, each by what it does.
@@ -45,17 +70,17 @@ func TestClientsThatDoNotConform(t *testing.T) {
 		},
 		v1alpha1.ReasonStranger: {
 			group: "stranger", stray: func(*v1alpha1.ConsumerGroup) []string { return nil },
-			says: "1 members of the group are not of this ConsumerGroup, and take partitions: a dynamic one (client id kohort-sample-consumer, host ",
+			says: "a member of the group is not of this ConsumerGroup, and takes partitions: a dynamic one (client id kohort-sample-consumer, host ",
 		},
 		v1alpha1.ReasonSharedInstanceID: {
 			group: "shared-id", stray: func(cg *v1alpha1.ConsumerGroup) []string {
 				return []string{"KAFKA_GROUP_INSTANCE_ID=" + cg.Status.Slots[0].InstanceIDs[0]}
 			},
-			says: "changed once although its pod was not restarted",
+			says: "another client uses the same group.instance.id",
 		},
 		v1alpha1.ReasonWrongAssignor: {
 			group: "wrong-assignor", how: func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Membership.Assignor = v1alpha1.AssignorSticky },
-			says: "the group shares its partitions by the assignor range, membership.assignor says sticky",
+			says: "the group shares its partitions by the assignor range, membership.assignor asks for sticky",
 		},
 		v1alpha1.ReasonWrongTopics: {
 			group: "wrong-topics", how: func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Topics = append(cg.Spec.Topics, "stranger") },
@@ -79,15 +104,13 @@ func TestClientsThatDoNotConform(t *testing.T) {
 			if c.how != nil {
 				how = append(how, c.how)
 			}
-			g := create(t, c.group, 1, how...)
+			g := create(t, c.group, 2, how...)
 			if c.stray != nil {
-				g.running(1)
-				stray, err := world.Consume(g.ctx(), g.name, c.stray(g.get())...)
-				g.Expect(err).NotTo(HaveOccurred())
-				t.Cleanup(stray.Kill)
+				g.running(2)
+				g.disturbed(c.stray(g.get())...)
 			}
 			if c.restart {
-				g.running(1)
+				g.running(2)
 				pod := g.pods()[0]
 				g.Expect(world.Client.Delete(g.ctx(), &pod)).To(Succeed())
 			}

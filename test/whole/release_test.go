@@ -79,10 +79,15 @@ func TestReleaseOfSeveralConsumersPerPod(t *testing.T) {
 		cg.Spec.Consumer.ConsumersPerPod = ptr.To[int32](2)
 		cg.Spec.Template = lab.Version{Name: "v1", Consumers: 2, Records: true}.Raw("two-per-pod")
 	})
-	for i, slot := range g.get().Status.Slots {
-		g.Expect(slot.InstanceIDs).To(HaveLen(2))
-		g.Expect(slot.Partitions).To(Equal(fmt.Sprintf("two-per-pod:%d-%d", 2*i, 2*i+1)))
-	}
+	g.until("two ids for each slot, with a partition each", func(cg *v1alpha1.ConsumerGroup) bool {
+		slots := cg.Status.Slots
+		for i, slot := range slots {
+			if len(slot.InstanceIDs) != 2 || slot.Partitions != fmt.Sprintf("two-per-pod:%d-%d", 2*i, 2*i+1) {
+				return false
+			}
+		}
+		return len(slots) == 3
+	})
 	g.rebalances(0, func() {
 		g.release(lab.Version{Name: "v2", Consumers: 2})
 		g.released(3)
