@@ -193,9 +193,8 @@ func (e evidence) others() (suffer bool, unknown string) {
 	r := e.state.Rollout
 	passed := slices.Contains(r.Passed, e.slot.ordinal)
 	for _, s := range e.v.inSize(e.state) {
-		onTrial := slices.Contains(r.Begun, s.ordinal) && !slices.Contains(r.Passed, s.ordinal)
 		before := baselineSlot(r.Baseline, s.ordinal)
-		if s.ordinal == e.slot.ordinal || onTrial && !passed || before.Broken || !s.holder.consuming() || !e.v.joined(s, e.v.reading) {
+		if s.ordinal == e.slot.ordinal || onTrial(e.state, s) && !passed || before.Broken || !s.holder.consuming() || !e.v.joined(s, e.v.reading) {
 			continue
 		}
 		owned := e.v.reading.Committed(lag.Owned(s.members(e.v.reading)))

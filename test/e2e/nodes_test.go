@@ -42,6 +42,22 @@ var _ = Describe("A node", Serial, func() {
 		g.running(ctx, 4)
 	}, SpecTimeout(8*time.Minute))
 
+	It("that is drained hands its slots over first, and nothing is evicted", func(ctx SpecContext) {
+		g := start(ctx, 3)
+		before, node := g.rebalances(), g.holder(ctx, 0).Spec.NodeName
+		DeferCleanup(func(ctx SpecContext) {
+			_, err := stage.Kubectl(ctx, "uncordon", node)
+			Expect(err).NotTo(HaveOccurred())
+		})
+		_, err := stage.Kubectl(ctx, "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--pod-selector=app=consumer", "--timeout=180s")
+		Expect(err).NotTo(HaveOccurred())
+		for _, pod := range g.pods(ctx) {
+			Expect(pod.Spec.NodeName).NotTo(Equal(node), pod.Name)
+		}
+		g.running(ctx, 3)
+		Expect(g.rebalances()-before).To(BeZero(), "rebalances")
+	}, SpecTimeout(8*time.Minute))
+
 	It("whose kubelet stops keeps its consumers, and their slots", func(ctx SpecContext) {
 		g := start(ctx, 3)
 		before, holders, node := g.rebalances(), g.holders(ctx), g.holder(ctx, 0).Spec.NodeName

@@ -1,0 +1,89 @@
+package lag
+
+import (
+	"slices"
+	"strings"
+)
+
+// Member is the member with an instance id.
+func (r *Reading) Member(instanceID string) (Member, bool) {
+	at, found := slices.BinarySearchFunc(r.Members, instanceID, func(m Member, id string) int {
+		return strings.Compare(m.InstanceID, id)
+	})
+	if !found {
+		return Member{}, false
+	}
+	return r.Members[at], true
+}
+
+// MembersOf are the members with some instance ids, in their order: those that the
+// reading shows.
+func (r *Reading) MembersOf(instanceIDs []string) []Member {
+	var members []Member
+	for _, id := range instanceIDs {
+		if m, listed := r.Member(id); listed {
+			members = append(members, m)
+		}
+	}
+	return members
+}
+
+// Owned is what members own together.
+func Owned(members []Member) []TopicPartition {
+	if len(members) == 1 {
+		return members[0].Assigned
+	}
+	var all []TopicPartition
+	for _, m := range members {
+		all = append(all, m.Assigned...)
+	}
+	return all
+}
+
+// Share is what a member owns of one topic: so many partitions from the first of them on,
+// if they are neighbours.
+type Share struct{ First, Many int32 }
+
+// Of is what a member owns of a topic.
+func (m Member) Of(topic string) Share {
+	var s Share
+	for _, tp := range m.Assigned {
+		if tp.Topic == topic {
+			if s.Many == 0 {
+				s.First = tp.Partition
+			}
+			s.Many++
+		}
+	}
+	return s
+}
+
+// Owns says whether a member owns a partition.
+func (r *Reading) Owns(tp TopicPartition) bool {
+	return slices.ContainsFunc(r.Members, func(m Member) bool {
+		_, found := slices.BinarySearchFunc(m.Assigned, tp, TopicPartition.Compare)
+		return found
+	})
+}
+
+// Subscribed says whether a member subscribes to a topic.
+func (r *Reading) Subscribed(topic string) bool {
+	return slices.ContainsFunc(r.Members, func(m Member) bool { return slices.Contains(m.Topics, topic) })
+}
+
+// Unowned are the partitions that no member owns, in order.
+func (r *Reading) Unowned() []TopicPartition {
+	owned := map[TopicPartition]bool{}
+	for _, m := range r.Members {
+		for _, tp := range m.Assigned {
+			owned[tp] = true
+		}
+	}
+	var unowned []TopicPartition
+	for _, p := range r.Partitions {
+		if !owned[p.TopicPartition] {
+			unowned = append(unowned, p.TopicPartition)
+		}
+	}
+	return unowned
+}
