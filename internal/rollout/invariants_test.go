@@ -223,6 +223,9 @@ func enoughAvailable(in Input, d Decision) string {
 			stops++
 		}
 	}
+	if out := leftOutBy(in, d); out > 0 && missing > in.Group.Budget {
+		return fmt.Sprintf("invariant 5: %d slots are left out, %d are missing, the budget is %d", out, missing, in.Group.Budget)
+	}
 	if stops > 0 && missing+stops > in.Group.Budget {
 		return fmt.Sprintf("invariant 5: %d slots are missing and %d are stopped, the budget is %d", missing, stops, in.Group.Budget)
 	}
@@ -302,6 +305,17 @@ func before(all, memberID string) bool {
 	return slices.ContainsFunc(strings.Split(all, ","), func(end string) bool {
 		return end != "" && strings.HasSuffix(memberID, end)
 	})
+}
+
+// leftOutBy is how many slots a decision leaves out of the group.
+func leftOutBy(in Input, d Decision) (n int) {
+	for _, s := range d.State.Slots {
+		before := slices.IndexFunc(in.State.Slots, func(b v1alpha1.SlotState) bool { return b.Ordinal == s.Ordinal })
+		if s.RetryAt != nil && (before < 0 || in.State.Slots[before].RetryAt == nil) {
+			n++
+		}
+	}
+	return n
 }
 
 // failedIn: a rollout is undone because the slot's pod has failed the gate.

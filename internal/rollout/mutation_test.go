@@ -67,6 +67,14 @@ var mutations = []struct {
 		"for i, id := range ids {", "for i, id := range ids[:1] {",
 		"invariant 5",
 	}, {
+		"a slot comes anew while another is absent", "permit.go",
+		"if v.disturbs(p.slot) || v.refused(p.slot) {", "if v.refused(p.slot) {",
+		"invariant 2",
+	}, {
+		"more slots are left out than the budget", "park.go",
+		"case len(missing) <= v.Group.Budget ", "case len(missing) <= v.Group.Budget+9 ",
+		"invariant 5",
+	}, {
 		"a slot is absent when all of its ids are", "members.go",
 		"return !s.holder.consuming() && len(s.members(r)) > 0", "return !s.holder.consuming() && len(s.members(r)) == len(s.ids)",
 		"invariant 2",
