@@ -55,6 +55,10 @@ demo: ## Everything on this machine, live: scale-up, good release, bad release. 
 bench-rollout: ## Measure what a release costs: Kohort, a Deployment's way, a StatefulSet's way.
 	go run ./test/bench-rollout
 
+.PHONY: bench-membership
+bench-membership: ## Measure what deaths, restarts and scaling cost: Kohort, static and dynamic members. RUNS, SUBJECTS, EVENTS, CONSUMER, WATCH.
+	go run ./test/bench-membership
+
 
 .PHONY: generate
 generate: $(CONTROLLER_GEN) ## Write the deep copies of the API types anew.

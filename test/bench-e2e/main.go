@@ -78,7 +78,7 @@ func run(ctx context.Context) (err error) {
 	}
 	title := fmt.Sprintf("%d consumers on %d partitions, %d records/s; %s; medians of %d runs", slots, partitions, perSecond, q.program.title, q.runs)
 	if q.death == nil {
-		outcomes, err := repeat(q, func(s subjects.Subject) (subjects.Outcome, error) { return stage(ctx, b, s, s.Measure) })
+		outcomes, err := subjects.Repeat(q.runs, q.subjects, func(s subjects.Subject, _ int) (subjects.Outcome, error) { return stage(ctx, b, s, s.Measure) })
 		if err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func run(ctx context.Context) (err error) {
 		subjects.Table(os.Stdout, q.subjects, outcomes, subjects.StatefulSet)
 		return nil
 	}
-	failovers, err := repeat(q, func(s subjects.Subject) (subjects.Failover, error) {
+	failovers, err := subjects.Repeat(q.runs, q.subjects, func(s subjects.Subject, _ int) (subjects.Failover, error) {
 		return stage(ctx, b, s, func(ctx context.Context, g subjects.Group, look subjects.Look) (subjects.Failover, error) {
 			return s.Survive(ctx, g, look, func(ctx context.Context) (string, error) { return q.death.of(ctx, w, g) })
 		})
@@ -100,20 +100,4 @@ func run(ctx context.Context) (err error) {
 	fmt.Printf("\nOne consumer %s, session timeout %v; %s\n\n", q.death.title, q.death.session, title)
 	subjects.FailoverTable(os.Stdout, q.subjects, failovers)
 	return nil
-}
-
-// repeat measures each subject as often as is asked for, in turns.
-func repeat[T any](q question, one func(subjects.Subject) (T, error)) (map[string][]T, error) {
-	results := map[string][]T{}
-	for i := range q.runs {
-		for _, s := range q.subjects {
-			result, err := one(s)
-			if err != nil {
-				return nil, fmt.Errorf("measure %s: %w", s.Name, err)
-			}
-			fmt.Fprintf(os.Stderr, "run %d, %-12s %v\n", i+1, s.Name, result)
-			results[s.Name] = append(results[s.Name], result)
-		}
-	}
-	return results, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/test/e2e/world"
+	"github.com/kohort-dev/kohort/test/subjects"
 )
 
 // program is what consumes.
@@ -22,25 +23,6 @@ var programs = map[string]program{
 		title: "Go (franz-go), 5 s to start", consumer: world.Consumer{StartDelayMillis: 5000},
 	},
 	"spring": {
-		title: "Spring Boot (spring-kafka)", consumer: world.Spring(1), peer: springVariables,
-		change: func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Consumer.Inject = v1alpha1.InjectSpringBoot },
+		title: "Spring Boot (spring-kafka)", consumer: world.Spring(1), change: subjects.InjectSpring, peer: subjects.SpringVariables,
 	},
-}
-
-// springVariables are the preset SpringBoot's, by way of those of Env.
-func springVariables(t *corev1.PodTemplateSpec) {
-	c := &t.Spec.Containers[0]
-	for _, v := range [][2]string{
-		{"SPRING_KAFKA_BOOTSTRAP_SERVERS", v1alpha1.EnvBootstrapServers},
-		{"SPRING_KAFKA_CONSUMER_GROUP_ID", v1alpha1.EnvGroupID},
-		{"SPRING_KAFKA_CONSUMER_PROPERTIES_SESSION_TIMEOUT_MS", v1alpha1.EnvSessionTimeoutMS},
-		{"SPRING_KAFKA_CONSUMER_PROPERTIES_HEARTBEAT_INTERVAL_MS", v1alpha1.EnvHeartbeatInterval},
-		{"SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_INSTANCE_ID", v1alpha1.EnvGroupInstanceID},
-	} {
-		for _, known := range c.Env {
-			if known.Name == v[1] {
-				c.Env = append(c.Env, corev1.EnvVar{Name: v[0], Value: "$(" + v[1] + ")"})
-			}
-		}
-	}
 }

@@ -90,6 +90,6 @@ func stage[T any](ctx context.Context, b bench, s subjects.Subject,
 	return measure(ctx, g, subjects.Look{
 		Partitions: partitions, Quiet: quiet,
 		Rebalances: func() (int, error) { return b.Rebalances(g.Name) },
-		Logs:       logs.Pattern(g.Name, world.Container),
+		Log:        func(pod string) string { return logs.Path(pod, world.Container) },
 	})
 }

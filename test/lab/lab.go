@@ -33,6 +33,9 @@ const (
 	ConsumerImage = "consumer:lab"
 )
 
+// Container is the consumer's in its pods.
+const Container = "app"
+
 // ConsumerCommand is the sample consumer, found in the PATH of its image.
 const ConsumerCommand = "consumer"
 

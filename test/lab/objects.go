@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -14,10 +15,13 @@ import (
 // Bootstrap is the broker's address, as consumers take it.
 func (l *Lab) Bootstrap() string { return strings.Join(l.Broker.Bootstrap(), ",") }
 
+// clusterName is the KafkaCluster's of the lab's broker.
+const clusterName = "lab"
+
 // Cluster is the KafkaCluster of the lab's broker.
 func (l *Lab) Cluster(namespace string) *v1alpha1.KafkaCluster {
 	return &v1alpha1.KafkaCluster{
-		ObjectMeta: metav1.ObjectMeta{Name: "lab", Namespace: namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: clusterName, Namespace: namespace},
 		Spec:       v1alpha1.KafkaClusterSpec{BootstrapServers: l.Broker.Bootstrap()},
 	}
 }
@@ -28,7 +32,8 @@ type Version struct {
 	Name      string
 	Rate      int    // 0: as fast as it can
 	Behaviour string // "", slow, stalled, crash, never-joins, ignores-sigterm
-	Image     string // "": the sample consumer's
+	Image     string // "": the program's
+	Program   Program
 	Command   string // "": the image's entrypoint
 	Records   bool   // logs every record
 	// StartupProbe asks whether the program answers, before anything else asks.
@@ -43,10 +48,7 @@ type Version struct {
 
 // Template is a pod template of the sample consumer for a topic.
 func (v Version) Template(topic string) map[string]any {
-	image := v.Image
-	if image == "" {
-		image = ConsumerImage
-	}
+	image := cmp.Or(v.Image, v.Program.Image, ConsumerImage)
 	env := []any{
 		variable("TOPICS", topic), variable("VERSION", v.Name), variable("RATE", strconv.Itoa(v.Rate)),
 		variable("BEHAVIOUR", v.Behaviour), variable("HEALTH_PORT", "8080"),
@@ -63,10 +65,10 @@ func (v Version) Template(topic string) map[string]any {
 		grace = 30
 	}
 	app := map[string]any{
-		"name": "app", "image": image, "env": env,
+		"name": Container, "image": image, "env": env,
 		"ports": []any{map[string]any{"name": "health", "containerPort": 8080}},
 		"readinessProbe": map[string]any{
-			"httpGet":       map[string]any{"path": "/ready", "port": "health"},
+			"httpGet":       map[string]any{"path": cmp.Or(v.Program.Ready, "/ready"), "port": "health"},
 			"periodSeconds": 1,
 		},
 	}
@@ -99,7 +101,7 @@ func (l *Lab) Group(namespace, name string, replicas int32, version Version) *v1
 	return &v1alpha1.ConsumerGroup{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace},
 		Spec: v1alpha1.ConsumerGroupSpec{
-			Kafka:    v1alpha1.KafkaRef{ClusterRef: v1alpha1.ClusterRef{Name: "lab"}},
+			Kafka:    v1alpha1.KafkaRef{ClusterRef: v1alpha1.ClusterRef{Name: clusterName}},
 			Topics:   []string{name},
 			Replicas: &replicas,
 			Template: version.Raw(name),
@@ -107,7 +109,8 @@ func (l *Lab) Group(namespace, name string, replicas int32, version Version) *v1
 	}
 }
 
+// Log is the path of the log of a pod's consumer, or a pattern if the name is one.
+func (l *Lab) Log(namespace, pod string) string { return l.Kubelet.Log(namespace, pod, Container) }
+
 // Logs is the pattern of the logs of a group's consumers.
-func (l *Lab) Logs(namespace, name string) string {
-	return strings.Replace(l.Kubelet.Log(namespace, "\x00", "app"), "\x00", name+"-*", 1)
-}
+func (l *Lab) Logs(namespace, name string) string { return l.Log(namespace, name+"-*") }

@@ -17,13 +17,13 @@ type Failover struct {
 }
 
 // FailoverOf is what became of all partitions in a span of time at whose beginning
-// the owner died whose log begins with a name.
+// the owner of a log died, which is given by its path.
 func FailoverOf(records []Record, log string, from, to time.Time) Failover {
 	var f Failover
 	for _, o := range Outcomes(records, from, to) {
 		f.Twice += o.Twice
 		f.Lost += o.Lost
-		if strings.HasPrefix(ownerAt(records, o, from), log) {
+		if owns(ownerAt(records, o, from), log) {
 			f.Partitions++
 			f.Mine = max(f.Mine, o.Pause)
 		} else {
@@ -32,6 +32,29 @@ func FailoverOf(records []Record, log string, from, to time.Time) Failover {
 	}
 	return f
 }
+
+// Again is how long after a time, at which the owner of a log died, the last of its
+// partitions was processed by another, or by itself when it had begun anew; up to the
+// end of the span for one that was not. ok: it had any.
+func Again(records []Record, log string, died, to time.Time) (after time.Duration, ok bool) {
+	for _, o := range Outcomes(records, died, to) {
+		before := ownerAt(records, o, died)
+		if !owns(before, log) {
+			continue
+		}
+		next := to
+		for _, r := range records {
+			if r.Topic == o.Topic && r.Partition == o.Partition && r.Owner != before && r.At.After(died) && r.At.Before(next) {
+				next = r.At
+			}
+		}
+		after, ok = max(after, next.Sub(died)), true
+	}
+	return after, ok
+}
+
+// owns says whether an owner is that of a log.
+func owns(owner, log string) bool { return strings.HasPrefix(owner, log+"#") }
 
 // ownerAt is who processed the last record of a partition before a time.
 func ownerAt(records []Record, o Outcome, at time.Time) string {

@@ -23,8 +23,8 @@ type Record struct {
 	Partition int32
 	Offset    int64
 	At        time.Time
-	// Owner is who processed it: the log that it was read from, and how many times
-	// its consumer had been assigned partitions.
+	// Owner is who processed it: the path of the log that it was read from, "#", and how
+	// many times its consumer had been assigned partitions.
 	Owner string
 }
 
@@ -42,13 +42,13 @@ func Records(pattern string) ([]Record, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read log: %w", err)
 		}
-		assignments := 0
+		assignments, owner := 0, path+"#0"
 		err = lines(file, func(e journal.Entry) {
 			switch e.Event {
 			case journal.Assigned:
 				assignments++
+				owner = fmt.Sprintf("%s#%d", path, assignments)
 			case journal.Record:
-				owner := fmt.Sprintf("%s#%d", filepath.Base(path), assignments)
 				records = append(records, Record{e.Topic, e.Partition, e.First, time.UnixMilli(e.FirstMS), owner})
 			}
 		})
@@ -81,6 +81,8 @@ type Outcome struct {
 	Partition int32
 	// Pause is the longest time between two records processed one after another.
 	Pause time.Duration
+	// Stood is the sum of all such times above Noise.
+	Stood time.Duration
 	// Twice is how many records were processed more than once, counting each time
 	// after the first.
 	Twice int
@@ -111,7 +113,7 @@ func Outcomes(records []Record, from, to time.Time) []Outcome {
 	for k, all := range byPartition {
 		slices.SortStableFunc(all, func(a, b Record) int { return a.At.Compare(b.At) })
 		o := Outcome{Topic: k.topic, Partition: k.partition}
-		o.Pause = pause(all, from, to)
+		o.Pause, o.Stood = pauses(all, from, to)
 		o.Twice, o.Lost = counts(all)
 		o.Contested = contested(all)
 		outcomes = append(outcomes, o)
@@ -122,18 +124,30 @@ func Outcomes(records []Record, from, to time.Time) []Outcome {
 	return outcomes
 }
 
-// pause is the longest gap, in records sorted by time, that lies in the span; one that is still open at its
-// end counts up to there.
-func pause(records []Record, from, to time.Time) time.Duration {
-	last, longest := from, time.Duration(0)
-	for _, r := range records {
-		if r.At.Before(from) {
-			continue
+// Noise is up to how long between two records is no pause of a partition: busy machines
+// and batches make gaps, too.
+const Noise = 150 * time.Millisecond
+
+// pauses are the gaps that lie in the span, in records sorted by time: the longest one,
+// and the sum of those above Noise. One that is still open at the span's end counts up
+// to there.
+func pauses(records []Record, from, to time.Time) (longest, stood time.Duration) {
+	last := from
+	until := func(at time.Time) {
+		gap := at.Sub(last)
+		longest = max(longest, gap)
+		if gap > Noise {
+			stood += gap
 		}
-		longest = max(longest, r.At.Sub(last))
-		last = r.At
+		last = at
 	}
-	return max(longest, to.Sub(last))
+	for _, r := range records {
+		if !r.At.Before(from) {
+			until(r.At)
+		}
+	}
+	until(to)
+	return longest, stood
 }
 
 func counts(records []Record) (twice, lost int) {
@@ -172,7 +186,9 @@ func contested(records []Record) int {
 type Summary struct {
 	// SumPause is of the longest pauses of all partitions.
 	MedianPause, MaxPause, SumPause time.Duration
-	Twice, Lost, Contested          int
+	// Stood is how long all partitions together stood still: partition-seconds.
+	Stood                  time.Duration
+	Twice, Lost, Contested int
 }
 
 // Summarize sums outcomes up.
@@ -182,6 +198,7 @@ func Summarize(outcomes []Outcome) Summary {
 	for _, o := range outcomes {
 		pauses = append(pauses, o.Pause)
 		s.SumPause += o.Pause
+		s.Stood += o.Stood
 		s.Twice += o.Twice
 		s.Lost += o.Lost
 		s.Contested += o.Contested

@@ -20,14 +20,17 @@ func TestOutcomes(t *testing.T) {
 	}
 	got := Outcomes(records, at(1000), at(2000))
 	want := []Outcome{
-		{Topic: "orders", Partition: 0, Pause: 800 * time.Millisecond, Twice: 1, Lost: 1},
+		{Topic: "orders", Partition: 0, Pause: 800 * time.Millisecond, Stood: 800 * time.Millisecond, Twice: 1, Lost: 1},
 		// The pause is still open at the end of the span.
-		{Topic: "orders", Partition: 1, Pause: 800 * time.Millisecond},
+		{Topic: "orders", Partition: 1, Pause: 800 * time.Millisecond, Stood: time.Second},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	summary := Summary{MedianPause: 800 * time.Millisecond, MaxPause: 800 * time.Millisecond, SumPause: 1600 * time.Millisecond, Twice: 1, Lost: 1}
+	summary := Summary{
+		MedianPause: 800 * time.Millisecond, MaxPause: 800 * time.Millisecond, SumPause: 1600 * time.Millisecond,
+		Stood: 1800 * time.Millisecond, Twice: 1, Lost: 1,
+	}
 	if diff := cmp.Diff(summary, Summarize(got)); diff != "" {
 		t.Error(diff)
 	}
@@ -38,10 +41,27 @@ func TestFailoverOf(t *testing.T) {
 		{"orders", 0, 10, at(900), "one_app.log#1"}, {"orders", 0, 10, at(2900), "two_app.log#2"},
 		{"orders", 1, 20, at(950), "two_app.log#1"}, {"orders", 1, 21, at(1150), "two_app.log#1"}, {"orders", 1, 22, at(2990), "one_app.log#2"},
 	}
-	got := FailoverOf(records, "one_", at(1000), at(3000))
+	got := FailoverOf(records, "one_app.log", at(1000), at(3000))
 	want := Failover{Mine: 1900 * time.Millisecond, Others: 1840 * time.Millisecond, Partitions: 1, Twice: 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestAgain(t *testing.T) {
+	records := []Record{
+		{"orders", 0, 10, at(900), "one_app.log#1"}, {"orders", 0, 10, at(2100), "one_app.log#2"}, {"orders", 0, 11, at(2200), "one_app.log#2"},
+		{"orders", 1, 20, at(950), "one_app.log#1"}, {"orders", 1, 21, at(1050), "one_app.log#1"}, {"orders", 1, 22, at(2500), "two_app.log#2"},
+		{"orders", 2, 30, at(950), "two_app.log#1"}, {"orders", 2, 31, at(2900), "two_app.log#2"},
+	}
+	if after, ok := Again(records, "one_app.log", at(1000), at(3000)); !ok || after != 1500*time.Millisecond {
+		t.Errorf("%v, %v, and not after 1.5 s", after, ok)
+	}
+	if after, ok := Again(records, "one_app.log", at(1000), at(2400)); !ok || after != 1400*time.Millisecond {
+		t.Errorf("%v, %v, and not up to the end", after, ok)
+	}
+	if after, ok := Again(records, "three_app.log", at(1000), at(3000)); ok {
+		t.Errorf("nobody died, and it took %v", after)
 	}
 }
 
@@ -59,7 +79,7 @@ not json at all
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Record{{"orders", 2, 7, at(1001), "app.log#1"}}, got); diff != "" {
+	if diff := cmp.Diff([]Record{{"orders", 2, 7, at(1001), path + "#1"}}, got); diff != "" {
 		t.Error(diff)
 	}
 }

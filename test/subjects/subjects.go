@@ -1,5 +1,5 @@
-// Package subjects are what can release a new version of a consumer group: Kohort,
-// and what people use without it. The benchmarks compare them.
+// Package subjects are what can run a consumer group, and release a new version of it:
+// Kohort, and what people use without it. The benchmarks compare them.
 package subjects
 
 import (
@@ -28,18 +28,20 @@ const (
 	Second = "v2"
 )
 
-// Subject is something that releases a new version of a group. Each step waits
-// until it is done.
+// Subject is something that runs a group. Each step waits until it is done, unless it
+// says otherwise.
 type Subject struct {
 	Name, Title string
 	// Start runs version v1, Release replaces it by v2, Stop ends it.
 	Start, Release, Stop func(context.Context, Group) error
+	// Scale asks for so many consumers, and waits for none.
+	Scale func(ctx context.Context, g Group, replicas int32) error
 }
 
 // Kohort is a ConsumerGroup with the strategy Rolling; how changes it.
 func Kohort(name, title string, how func(*v1alpha1.ConsumerGroup)) Subject {
 	start := func(ctx context.Context, g Group) error { return startKohort(ctx, g, how) }
-	return Subject{name, title, start, releaseKohort, stopKohort}
+	return Subject{name, title, start, releaseKohort, stopKohort, scaleKohort}
 }
 
 // Process has a successor wait in its consumer's own container.
@@ -52,8 +54,8 @@ func Never(cg *v1alpha1.ConsumerGroup) { cg.Spec.Rollout.Warm = v1alpha1.WarmNev
 
 // The peers.
 var (
-	Deployment  = Subject{"deployment", "Deployment, dynamic members", startDeployment, releaseDeployment, stopDeployment}
-	StatefulSet = Subject{"statefulset", "StatefulSet, static members", startStatefulSet, releaseStatefulSet, stopStatefulSet}
+	Deployment  = Subject{"deployment", "Deployment, dynamic members", startDeployment, releaseDeployment, stopDeployment, scaleDeployment}
+	StatefulSet = Subject{"statefulset", "StatefulSet, static members", startStatefulSet, releaseStatefulSet, stopStatefulSet, scaleStatefulSet}
 )
 
 // Group is a group under measurement. Its id, its topic and its objects share a
@@ -180,6 +182,10 @@ func releaseKohort(ctx context.Context, g Group) error {
 	})
 }
 
+func scaleKohort(ctx context.Context, g Group, replicas int32) error {
+	return change(ctx, g, &v1alpha1.ConsumerGroup{}, func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Replicas = &replicas })
+}
+
 func stopKohort(ctx context.Context, g Group) error {
 	if err := g.Client.Delete(ctx, &v1alpha1.ConsumerGroup{ObjectMeta: g.meta()}); err != nil {
 		return fmt.Errorf("delete ConsumerGroup %s: %w", g.Name, err)
@@ -248,6 +254,10 @@ func releaseDeployment(ctx context.Context, g Group) error {
 	})
 }
 
+func scaleDeployment(ctx context.Context, g Group, replicas int32) error {
+	return change(ctx, g, &appsv1.Deployment{}, func(d *appsv1.Deployment) { d.Spec.Replicas = &replicas })
+}
+
 func stopDeployment(ctx context.Context, g Group) error {
 	background := ctrlclient.PropagationPolicy(metav1.DeletePropagationBackground)
 	if err := g.Client.Delete(ctx, &appsv1.Deployment{ObjectMeta: g.meta()}, background); err != nil {
@@ -274,6 +284,10 @@ func releaseStatefulSet(ctx context.Context, g Group) error {
 		st := s.Status
 		return st.ObservedGeneration == s.Generation && st.UpdatedReplicas == g.Slots && st.ReadyReplicas == g.Slots && st.UpdateRevision == st.CurrentRevision
 	})
+}
+
+func scaleStatefulSet(ctx context.Context, g Group, replicas int32) error {
+	return change(ctx, g, &appsv1.StatefulSet{}, func(s *appsv1.StatefulSet) { s.Spec.Replicas = &replicas })
 }
 
 func stopStatefulSet(ctx context.Context, g Group) error {

@@ -80,6 +80,8 @@ type Kubelet struct {
 	workers map[types.UID]*podWorker
 	// finished are pods whose work is done and whose object may still be seen.
 	finished map[types.UID]bool
+	// destroyed are the nodes that have vanished.
+	destroyed map[string]bool
 }
 
 // StartKubelet registers the nodes and begins to run pods. The context bounds the
@@ -87,7 +89,7 @@ type Kubelet struct {
 func StartKubelet(ctx context.Context, options KubeletOptions) (*Kubelet, error) {
 	k := &Kubelet{
 		options: options, images: maps.Clone(options.Images), schedule: make(chan struct{}, 1),
-		workers: map[types.UID]*podWorker{}, finished: map[types.UID]bool{},
+		workers: map[types.UID]*podWorker{}, finished: map[types.UID]bool{}, destroyed: map[string]bool{},
 	}
 	k.setDefaults()
 	k.ctx, k.stop = context.WithCancel(context.Background())
@@ -219,6 +221,9 @@ func (k *Kubelet) podChanged(pod *corev1.Pod) {
 		return
 	}
 	worker := k.workers[pod.UID]
+	if worker == nil && k.destroyed[pod.Spec.NodeName] {
+		return
+	}
 	if worker == nil {
 		worker = newPodWorker(k, pod)
 		k.workers[pod.UID] = worker

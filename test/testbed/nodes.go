@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -25,29 +26,84 @@ const (
 
 // registerNodes makes the nodes, or takes over those that an earlier run left.
 func (k *Kubelet) registerNodes(ctx context.Context) error {
-	nodes := k.client.CoreV1().Nodes()
 	for _, name := range k.nodeNames {
-		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
-			corev1.LabelHostname: name, corev1.LabelOSStable: runtime.GOOS, corev1.LabelArchStable: runtime.GOARCH,
-		}}}
-		created, err := nodes.Create(ctx, node, metav1.CreateOptions{})
-		if apierrors.IsAlreadyExists(err) {
-			created, err = nodes.Get(ctx, name, metav1.GetOptions{})
-		}
-		if err != nil {
-			return fmt.Errorf("register node %s: %w", name, err)
-		}
-		if err := k.renewLease(ctx, created); err != nil {
+		if err := k.registerNode(ctx, name); err != nil {
 			return err
-		}
-		// The controller manager has its hands on the node, too; the status is ours
-		// whatever it changed.
-		created.Status, created.ResourceVersion = nodeStatus(name), ""
-		if _, err := nodes.UpdateStatus(ctx, created, metav1.UpdateOptions{}); err != nil {
-			return fmt.Errorf("report node %s ready: %w", name, err)
 		}
 	}
 	return nil
+}
+
+func (k *Kubelet) registerNode(ctx context.Context, name string) error {
+	nodes := k.client.CoreV1().Nodes()
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
+		corev1.LabelHostname: name, corev1.LabelOSStable: runtime.GOOS, corev1.LabelArchStable: runtime.GOARCH,
+	}}}
+	created, err := nodes.Create(ctx, node, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		created, err = nodes.Get(ctx, name, metav1.GetOptions{})
+	}
+	if err != nil {
+		return fmt.Errorf("register node %s: %w", name, err)
+	}
+	if err := k.renewLease(ctx, created); err != nil {
+		return err
+	}
+	// The controller manager has its hands on the node, too; the status is ours
+	// whatever it changed.
+	created.Status, created.ResourceVersion = nodeStatus(name), ""
+	if _, err := nodes.UpdateStatus(ctx, created, metav1.UpdateOptions{}); err != nil {
+		return fmt.Errorf("report node %s ready: %w", name, err)
+	}
+	return nil
+}
+
+// Nodes are the names of the nodes.
+func (k *Kubelet) Nodes() []string { return slices.Clone(k.nodeNames) }
+
+// DestroyNode has a node vanish with all that runs on it, as a machine does whose
+// power goes: no process ends in order, nobody reports an end. Its object is deleted,
+// those of its pods stay.
+func (k *Kubelet) DestroyNode(ctx context.Context, name string) error {
+	k.mu.Lock()
+	k.destroyed[name] = true
+	for _, worker := range k.workers {
+		if worker.node == name {
+			worker.vanish()
+		}
+	}
+	k.mu.Unlock()
+	err := errors.Join(
+		k.client.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{}),
+		// The garbage collector would find it in the hands of a node restored meanwhile.
+		ignoreNotFound(k.client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Delete(ctx, name, metav1.DeleteOptions{})),
+	)
+	if err != nil {
+		return fmt.Errorf("delete node %s: %w", name, err)
+	}
+	return nil
+}
+
+func ignoreNotFound(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// RestoreNode makes a node again that was destroyed, for pods that are bound to it from
+// now on.
+func (k *Kubelet) RestoreNode(ctx context.Context, name string) error {
+	k.mu.Lock()
+	delete(k.destroyed, name)
+	k.mu.Unlock()
+	return k.registerNode(ctx, name)
+}
+
+func (k *Kubelet) isDestroyed(name string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.destroyed[name]
 }
 
 func nodeStatus(name string) corev1.NodeStatus {
@@ -99,6 +155,9 @@ func (k *Kubelet) renewLeases() {
 		case <-ticker.C:
 		}
 		for _, name := range k.nodeNames {
+			if k.isDestroyed(name) {
+				continue
+			}
 			node, err := k.nodes.Get(name)
 			if err == nil {
 				err = k.renewLease(k.ctx, node)

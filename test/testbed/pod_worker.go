@@ -32,6 +32,7 @@ type podWorker struct {
 	k               *Kubelet
 	uid             types.UID
 	namespace, name string
+	node            string
 	dir             string
 	seenAt          time.Time
 	// ports are the host's ports for the declared ones; set once.
@@ -44,6 +45,7 @@ type podWorker struct {
 
 	pod        *corev1.Pod
 	gone       bool
+	vanished   bool
 	now, wake  time.Time
 	containers []*container
 	volumes    map[string]*volume
@@ -63,6 +65,7 @@ type inbox struct {
 	mu       sync.Mutex
 	pod      *corev1.Pod
 	gone     bool
+	vanished bool
 	messages []func()
 	arrived  chan struct{}
 }
@@ -70,7 +73,7 @@ type inbox struct {
 func newPodWorker(k *Kubelet, pod *corev1.Pod) *podWorker {
 	now := time.Now()
 	w := &podWorker{
-		k: k, uid: pod.UID, namespace: pod.Namespace, name: pod.Name,
+		k: k, uid: pod.UID, namespace: pod.Namespace, name: pod.Name, node: pod.Spec.NodeName,
 		dir:    filepath.Join(k.options.Dir, "pods", string(pod.UID)),
 		seenAt: now, prepareAt: now.Add(k.options.Delays.Sandbox), pod: pod,
 		ports: map[int32]int{}, processes: map[string]*process.Process{}, volumes: map[string]*volume{},
@@ -100,6 +103,19 @@ func (w *podWorker) setGone() {
 	w.notify()
 }
 
+// vanish ends all processes at once, without a word to anybody.
+func (w *podWorker) vanish() {
+	w.inbox.mu.Lock()
+	w.inbox.vanished = true
+	w.inbox.mu.Unlock()
+	w.processesMu.Lock()
+	for _, running := range w.processes {
+		running.Kill()
+	}
+	w.processesMu.Unlock()
+	w.notify()
+}
+
 // tell lets the worker's goroutine do something.
 func (w *podWorker) tell(message func()) {
 	w.inbox.mu.Lock()
@@ -115,13 +131,13 @@ func (w *podWorker) notify() {
 	}
 }
 
-// run works until the pod's object is deleted or the stand-in stops.
+// run works until the pod's object is deleted, its node vanishes or the stand-in stops.
 func (w *podWorker) run(ctx context.Context) {
 	defer w.cleanUp()
 	for ctx.Err() == nil {
 		w.now, w.wake = time.Now(), time.Time{}
 		w.read()
-		if w.step(ctx) {
+		if w.vanished || w.step(ctx) {
 			return
 		}
 		w.report(ctx)
@@ -132,7 +148,7 @@ func (w *podWorker) run(ctx context.Context) {
 func (w *podWorker) read() {
 	w.inbox.mu.Lock()
 	pod, messages := w.inbox.pod, w.inbox.messages
-	w.gone = w.inbox.gone
+	w.gone, w.vanished = w.inbox.gone, w.inbox.vanished
 	w.inbox.messages = nil
 	w.inbox.mu.Unlock()
 	if !maps.Equal(pod.Annotations, w.pod.Annotations) || !maps.Equal(pod.Labels, w.pod.Labels) {
@@ -224,6 +240,9 @@ func (w *podWorker) cleanUp() {
 	var stopping sync.WaitGroup
 	for _, c := range w.containers {
 		c.stopProbes()
+		if c.process != nil && w.vanished {
+			c.process.Kill()
+		}
 		if c.process != nil {
 			stopping.Go(func() { c.process.Stop(stopPatience) })
 		}

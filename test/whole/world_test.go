@@ -16,7 +16,6 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
-	"github.com/twmb/franz-go/pkg/kadm"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
@@ -199,23 +198,7 @@ func (g group) nothingLost(twiceAtMost int) {
 }
 
 // behind asks the broker how many records the group has yet to commit.
-func (g group) behind() (int64, error) {
-	ends, err := world.Broker.Admin().ListEndOffsets(g.ctx(), g.name)
-	if err != nil {
-		return 0, err
-	}
-	commits, err := world.Broker.Admin().FetchOffsets(g.ctx(), g.name)
-	if err != nil {
-		return 0, err
-	}
-	var behind int64
-	ends.Each(func(end kadm.ListedOffset) {
-		commit, _ := commits.Lookup(end.Topic, end.Partition)
-		behind += end.Offset - max(0, commit.At)
-		err = errors.Join(err, end.Err)
-	})
-	return behind, err
-}
+func (g group) behind() (int64, error) { return world.Behind(g.ctx(), g.name) }
 
 // rebalances counts those that something costs, where a real broker's log tells:
 // kfake opens some that a broker does not.

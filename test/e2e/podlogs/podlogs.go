@@ -67,11 +67,10 @@ func Keep(clientset kubernetes.Interface, options Options) (*Keeper, error) {
 
 // Pattern finds the logs of a container in all pods whose names begin with a
 // prefix (filepath.Glob).
-func (k *Keeper) Pattern(prefix, container string) string {
-	return filepath.Join(k.Dir, prefix+"*_"+container+".log")
-}
+func (k *Keeper) Pattern(prefix, container string) string { return k.Path(prefix+"*", container) }
 
-func (k *Keeper) path(pod, container string) string {
+// Path is the log of a container in a pod.
+func (k *Keeper) Path(pod, container string) string {
 	return filepath.Join(k.Dir, pod+"_"+container+".log")
 }
 
@@ -159,7 +158,7 @@ type log struct {
 }
 
 func (l *log) keep(ctx context.Context) (err error) {
-	l.file, err = os.OpenFile(l.keeper.path(l.pod.Name, l.container), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	l.file, err = os.OpenFile(l.keeper.Path(l.pod.Name, l.container), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (k *Keeper) add(pod, container, path string) error {
 	if err != nil {
 		return err
 	}
-	kept, err := os.ReadFile(k.path(pod, container))
+	kept, err := os.ReadFile(k.Path(pod, container))
 	if err != nil && !os.IsNotExist(err) {
 		return err
 	}
@@ -58,7 +58,7 @@ func (k *Keeper) add(pod, container, path string) error {
 			missing.WriteString(parts[3])
 		}
 	}
-	file, err := os.OpenFile(k.path(pod, container), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(k.Path(pod, container), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}

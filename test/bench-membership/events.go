@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kohort-dev/kohort/test/lab"
+	"github.com/kohort-dev/kohort/test/subjects"
+)
+
+// event is something that happens to a group.
+type event struct {
+	name, title string
+	// slots before it.
+	slots int32
+	// happen returns when the group should have got over it.
+	happen func(context.Context, scene) (subjects.Death, error)
+}
+
+const few, many = 3, 9
+
+// The events that are goals' own.
+const (
+	eventRestart   = "restart"
+	eventDeath     = "death"
+	eventGone      = "gone"
+	eventCrashLoop = "crash-loop"
+)
+
+var events = []event{
+	{eventRestart, "restart of all", slots, restart},
+	{"up", fmt.Sprintf("%d to %d", few, many), few, func(ctx context.Context, s scene) (subjects.Death, error) { return scale(ctx, s, many) }},
+	{"down", fmt.Sprintf("%d to %d", many, few), many, func(ctx context.Context, s scene) (subjects.Death, error) { return scale(ctx, s, few) }},
+	{"kill", "one process killed", slots, kill},
+	{eventDeath, "one node destroyed", slots, death},
+	{eventGone, "one pod gone, no room", slots, gone},
+	{eventCrashLoop, "one crash loop", slots, crashLoop},
+	{"absent", "one joins, one is away", slots, absent},
+}
+
+// restart replaces every pod, as a release or a planned restart does.
+func restart(ctx context.Context, s scene) (none subjects.Death, err error) {
+	return none, s.subject.Release(ctx, s.Group)
+}
+
+func scale(ctx context.Context, s scene, replicas int) (none subjects.Death, err error) {
+	if err := s.subject.Scale(ctx, s.Group, int32(replicas)); err != nil {
+		return none, err
+	}
+	return none, s.scaled(ctx, replicas)
+}
+
+// kill ends a process, once: its kubelet starts it again.
+func kill(ctx context.Context, s scene) (d subjects.Death, err error) {
+	pod, err := s.victim(ctx)
+	if err != nil {
+		return d, err
+	}
+	if err := s.Kubelet.Kill(s.Namespace, pod.Name, lab.Container); err != nil {
+		return d, err
+	}
+	d = subjects.Death{Pod: pod.Name, At: time.Now()}
+	return d, s.consumes(ctx, slots)
+}
+
+// death destroys a node with its one consumer. The pod's object is deleted in the same
+// moment, in the way of the pod garbage collector, which takes 40 to 60 s to find that the
+// node is gone.
+func death(ctx context.Context, s scene) (d subjects.Death, err error) {
+	pod, err := s.victim(ctx)
+	if err != nil {
+		return d, err
+	}
+	if err := s.Kubelet.DestroyNode(ctx, pod.Spec.NodeName); err != nil {
+		return d, err
+	}
+	d = subjects.Death{Pod: pod.Name, At: time.Now()}
+	if err := collect(ctx, s, pod); err != nil {
+		return d, err
+	}
+	return d, s.consumes(ctx, slots)
+}
+
+// collect deletes the pod of a node that is gone (PodGCController.markFailedAndDeletePod).
+func collect(ctx context.Context, s scene, pod corev1.Pod) error {
+	before := pod.DeepCopy()
+	pod.Status.Phase = corev1.PodFailed
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
+		Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "DeletionByPodGC", Message: "PodGC: node no longer exists",
+	})
+	if err := s.Lab.Client.Status().Patch(ctx, &pod, ctrlclient.StrategicMergeFrom(before)); err != nil {
+		return fmt.Errorf("say that pod %s has failed: %w", pod.Name, err)
+	}
+	return forceDelete(ctx, s, pod)
+}
+
+func forceDelete(ctx context.Context, s scene, pod corev1.Pod) error {
+	if err := s.Lab.Client.Delete(ctx, &pod, ctrlclient.GracePeriodSeconds(0)); err != nil {
+		return fmt.Errorf("delete pod %s by force: %w", pod.Name, err)
+	}
+	return nil
+}
+
+// gone deletes a pod by force when there is no room for another one.
+func gone(ctx context.Context, s scene) (d subjects.Death, err error) {
+	if err := s.fill(ctx); err != nil {
+		return d, err
+	}
+	if d, err = leave(ctx, s); err != nil {
+		return d, err
+	}
+	return d, s.consumes(ctx, slots-1)
+}
+
+// leave deletes a pod by force.
+func leave(ctx context.Context, s scene) (d subjects.Death, err error) {
+	pod, err := s.victim(ctx)
+	if err != nil {
+		return d, err
+	}
+	d = subjects.Death{Pod: pod.Name, At: time.Now()}
+	return d, forceDelete(ctx, s, pod)
+}
+
+// crashLoop ends a consumer whenever it is a member, for as long as is watched.
+func crashLoop(ctx context.Context, s scene) (none subjects.Death, err error) {
+	pod, err := s.victim(ctx)
+	if err != nil {
+		return none, err
+	}
+	ticker := time.NewTicker(250 * time.Millisecond)
+	defer ticker.Stop()
+	for end := time.Now().Add(s.watch); time.Now().Before(end); {
+		pods, err := s.pods(ctx)
+		if err != nil {
+			return none, err
+		}
+		for _, p := range working(pods) {
+			if follows(p, pod) {
+				_ = s.Kubelet.Kill(p.Namespace, p.Name, lab.Container) // it may be dead, and its status late
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return none, context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+	return none, nil
+}
+
+// absent has one more consumer join while another one is away: its pod is deleted by
+// force when the new one has a node, and there is room for no other.
+func absent(ctx context.Context, s scene) (d subjects.Death, err error) {
+	before, err := s.pods(ctx)
+	if err != nil {
+		return d, err
+	}
+	if err := s.subject.Scale(ctx, s.Group, slots+1); err != nil {
+		return d, err
+	}
+	err = s.until(ctx, "one that is about to join", func(pods []corev1.Pod) bool {
+		return slices.ContainsFunc(pods, func(p corev1.Pod) bool {
+			known := slices.ContainsFunc(before, func(b corev1.Pod) bool { return b.UID == p.UID })
+			return !known && p.Spec.NodeName != ""
+		})
+	})
+	if err != nil {
+		return d, err
+	}
+	if err := s.fill(ctx); err != nil {
+		return d, err
+	}
+	if d, err = leave(ctx, s); err != nil {
+		return d, err
+	}
+	return d, s.consumes(ctx, slots)
+}
