@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/test/lab"
@@ -117,14 +118,20 @@ func gone(ctx context.Context, s scene) (d subjects.Death, err error) {
 	return d, s.consumes(ctx, slots-1)
 }
 
-// leave deletes a pod by force.
+// leave deletes a pod by force, and waits until its process has ended.
 func leave(ctx context.Context, s scene) (d subjects.Death, err error) {
 	pod, err := s.victim(ctx)
 	if err != nil {
 		return d, err
 	}
-	d = subjects.Death{Pod: pod.Name, At: time.Now()}
-	return d, forceDelete(ctx, s, pod)
+	if err := forceDelete(ctx, s, pod); err != nil {
+		return d, err
+	}
+	err = wait.PollUntilContextCancel(ctx, 10*time.Millisecond, true, func(context.Context) (bool, error) {
+		_, runs := s.Kubelet.PID(s.Namespace, pod.Name, lab.Container)
+		return !runs, nil
+	})
+	return subjects.Death{Pod: pod.Name, At: time.Now()}, err
 }
 
 // crashLoop ends a consumer whenever it is a member, for as long as is watched.

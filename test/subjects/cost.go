@@ -79,12 +79,20 @@ func times(costs, base Costs, of func(Cost) time.Duration) string {
 	if longest == 0 {
 		return "-"
 	}
-	text := fmt.Sprintf("%.2f s (%.2f)", median.Seconds(), longest.Seconds())
+	text := figure(median.Seconds()) + " s (" + figure(longest.Seconds()) + ")"
 	if len(base) == 0 {
 		return text
 	}
 	if reference, _ := spread(base, of); reference > 0 {
-		text += fmt.Sprintf(" x%.2f", median.Seconds()/reference.Seconds())
+		text += " x" + figure(median.Seconds()/reference.Seconds())
 	}
 	return text
+}
+
+// figure has no more digits than mean something.
+func figure(value float64) string {
+	if value < 10 {
+		return fmt.Sprintf("%.2f", value)
+	}
+	return fmt.Sprintf("%.0f", value)
 }
