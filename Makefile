@@ -1,5 +1,5 @@
 # What the stages of `make test` run, quickest first. A stage that fails ends it.
-PURE  := . ./api/... ./internal/... ./cmd/... ./controllers/... ./examples/... ./test/measure/... ./test/e2e/images/... ./test/e2e/timeline
+PURE  := . ./api/... ./internal/... ./cmd/... ./controllers/... ./examples/... ./test/measure/... ./test/subjects/... ./test/bench-membership/... ./test/e2e/images/... ./test/e2e/timeline
 API   := ./test/testbed/... ./test/integration/...
 KAFKA := ./test/kafka/... ./test/testbed/broker/... ./test/whole/...
 
