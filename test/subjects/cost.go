@@ -63,10 +63,13 @@ func CostTable(out io.Writer, all []Subject, events []Event, reference Subject) 
 			}
 			rebalances, most := costs.Rebalances()
 			twice, mostTwice := costs.counts(func(c Cost) int { return c.Twice })
+			failover := "-"
+			if _, longest := costs.Failover(); longest > 0 {
+				failover = times(costs, base, func(c Cost) time.Duration { return c.Failover })
+			}
 			fmt.Fprintf(w, "%s\t%s\t%d (%d)\t%s\t%s\t%d (%d)\t%s\n", e.Title, s.Title, rebalances, most,
 				times(costs, base, func(c Cost) time.Duration { return c.MaxPause }),
-				times(costs, base, func(c Cost) time.Duration { return c.Stood }), twice, mostTwice,
-				times(costs, base, func(c Cost) time.Duration { return c.Failover }))
+				times(costs, base, func(c Cost) time.Duration { return c.Stood }), twice, mostTwice, failover)
 		}
 	}
 	w.Flush()
@@ -76,9 +79,6 @@ func CostTable(out io.Writer, all []Subject, events []Event, reference Subject) 
 // reference, in seconds.
 func times(costs, base Costs, of func(Cost) time.Duration) string {
 	median, longest := spread(costs, of)
-	if longest == 0 {
-		return "-"
-	}
 	text := figure(median.Seconds()) + " s (" + figure(longest.Seconds()) + ")"
 	if len(base) == 0 {
 		return text
@@ -91,7 +91,12 @@ func times(costs, base Costs, of func(Cost) time.Duration) string {
 
 // figure has no more digits than mean something.
 func figure(value float64) string {
-	if value < 10 {
+	switch {
+	case value == 0:
+		return "0"
+	case value < 0.1:
+		return fmt.Sprintf("%.3f", value)
+	case value < 10:
 		return fmt.Sprintf("%.2f", value)
 	}
 	return fmt.Sprintf("%.0f", value)

@@ -30,7 +30,7 @@ func TestCostTable(t *testing.T) {
              rebalances  longest pause of a partition  sum of pauses, partition-seconds  twice  failover
 killed  New  1 (2)       0.50 s (0.90) x0.50           0.90 s (1.20) x0.50               6 (8)  0.49 s (0.89) x0.50
 killed  Old  0 (0)       1.00 s (1.00) x1.00           1.80 s (1.80) x1.00               1 (1)  0.98 s (0.98) x1.00
-scaled  New  1 (1)       120 s (120)                   -                                 0 (0)  -
+scaled  New  1 (1)       120 s (120)                   0 s (0)                           0 (0)  -
 `
 	if diff := cmp.Diff(want, "\n"+out.String()); diff != "" {
 		t.Error(diff)
