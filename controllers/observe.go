@@ -68,12 +68,12 @@ func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.C
 	if err != nil {
 		return seen{}, err
 	}
-	draining, err := r.draining(ctx, found)
+	nodes, err := r.nodesOf(ctx, found)
 	if err != nil {
 		return seen{}, err
 	}
 	for _, pod := range found {
-		s = s.withPod(pod, holderBeside(group, found, pod), draining[pod.object.Spec.NodeName])
+		s = s.withPod(pod, holderBeside(group, found, pod), nodes[pod.object.Spec.NodeName])
 	}
 	if why := s.recalls.noRoom(s.now); why != "" {
 		s.failing = append(s.failing, "a pod cannot be made: "+why)
@@ -135,24 +135,38 @@ func (r *ConsumerGroupReconciler) podsOf(ctx context.Context, group *v1alpha1.Co
 	return all, nil
 }
 
-// draining is why pods have to leave their nodes, by the node; "" where they can stay.
-func (r *ConsumerGroupReconciler) draining(ctx context.Context, found []podSeen) (map[string]string, error) {
-	why := map[string]string{}
+// nodeSeen is a node with pods of a group.
+type nodeSeen struct {
+	// draining is why pods have to leave it; "" where they can stay.
+	draining string
+	// gone: it is no node of the cluster any more, and no kubelet will say what became of
+	// its pods. The pod garbage collector says that they are lost a minute later.
+	gone bool
+}
+
+// nodesOf are the nodes of some pods, by name.
+func (r *ConsumerGroupReconciler) nodesOf(ctx context.Context, found []podSeen) (map[string]nodeSeen, error) {
+	nodes := map[string]nodeSeen{}
 	for _, pod := range found {
 		name := pod.object.Spec.NodeName
-		if _, known := why[name]; known || name == "" {
+		if _, known := nodes[name]; known || name == "" {
 			continue
 		}
 		var node corev1.Node
 		err := r.Client.Get(ctx, types.NamespacedName{Name: name}, &node)
-		if client.IgnoreNotFound(err) != nil {
-			return nil, fmt.Errorf("reading node %s: %w", name, err)
+		if apierrors.IsNotFound(err) { // a new one may not be in the cache yet
+			err = r.APIReader.Get(ctx, types.NamespacedName{Name: name}, &node)
 		}
-		if why[name] = ""; err == nil {
-			why[name] = pods.Draining(&node)
+		switch {
+		case apierrors.IsNotFound(err):
+			nodes[name] = nodeSeen{gone: true}
+		case err != nil:
+			return nil, fmt.Errorf("reading node %s: %w", name, err)
+		default:
+			nodes[name] = nodeSeen{draining: pods.Draining(&node)}
 		}
 	}
-	return why, nil
+	return nodes, nil
 }
 
 // letsGo says whether a group lets a deleted pod go: the one that owns it, whatever
@@ -227,7 +241,10 @@ func holderBeside(group *v1alpha1.ConsumerGroup, found []podSeen, p podSeen) *co
 	return nil
 }
 
-func (s seen) withPod(p podSeen, holder *corev1.Pod, draining string) seen {
+func (s seen) withPod(p podSeen, holder *corev1.Pod, node nodeSeen) seen {
+	if node.gone && !p.Ended {
+		p.Deleting, p.Forsaken = true, true
+	}
 	if p.InstanceID != s.names.Base(p.Ordinal) {
 		// A copy from another namespace or cluster, with that one's id: whatever its
 		// label says, it is of no revision that anybody wants.
@@ -242,7 +259,7 @@ func (s seen) withPod(p podSeen, holder *corev1.Pod, draining string) seen {
 		Revision:   p.Revision,
 		Created:    p.object.CreationTimestamp.Time,
 		Warm:       p.Warm,
-		Draining:   draining,
+		Draining:   node.draining,
 		Activated:  p.Activated,
 		Running:    p.Running,
 		StartedAt:  p.StartedAt,

@@ -75,6 +75,9 @@ func viewOf(in Input) seen {
 	v.reading, v.unknown = in.Window.Newest(in.Now)
 	for i := range in.Pods {
 		p := &in.Pods[i]
+		if p.Forsaken && p.Activated {
+			continue // its object tells as little as none
+		}
 		for int(p.Ordinal) >= len(v.pods) {
 			v.pods = append(v.pods, nil)
 		}

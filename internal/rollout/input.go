@@ -92,8 +92,8 @@ type Pod struct {
 	// Kept: its object stays after the deletion until it is let go, so that no end is
 	// missed.
 	Kept bool
-	// Forsaken: it is being deleted, and nobody will ever say that it has ended: its
-	// node is gone, or was given up by who deleted it by force.
+	// Forsaken: nobody will ever say that it has ended: its node is gone, or was given up
+	// by who deleted it by force.
 	Forsaken bool
 	// Ended: its consumer cannot run any more (product.md: ended).
 	Ended bool

@@ -16,7 +16,7 @@ const (
 	barrierMargin = time.Second
 	// hopelessAfter is how long a slot must have been without a consumer before its
 	// member is removed because none is to be had.
-	hopelessAfter = 5 * time.Second
+	hopelessAfter = 2 * time.Second
 )
 
 // removals removes the members for which nobody answers any more, all in one request,

@@ -69,9 +69,8 @@ func kill(ctx context.Context, s scene) (d subjects.Death, err error) {
 	return d, s.consumes(ctx, slots)
 }
 
-// death destroys a node with its one consumer. The pod's object is deleted in the same
-// moment, in the way of the pod garbage collector, which takes 40 to 60 s to find that the
-// node is gone.
+// death destroys a node with its one consumer. What becomes of the pod's object is up to
+// the pod garbage collector, which takes 40 to 60 s to find that the node is gone.
 func death(ctx context.Context, s scene) (d subjects.Death, err error) {
 	pod, err := s.victim(ctx)
 	if err != nil {
@@ -81,23 +80,7 @@ func death(ctx context.Context, s scene) (d subjects.Death, err error) {
 		return d, err
 	}
 	d = subjects.Death{Pod: pod.Name, At: time.Now()}
-	if err := collect(ctx, s, pod); err != nil {
-		return d, err
-	}
 	return d, s.consumes(ctx, slots)
-}
-
-// collect deletes the pod of a node that is gone (PodGCController.markFailedAndDeletePod).
-func collect(ctx context.Context, s scene, pod corev1.Pod) error {
-	before := pod.DeepCopy()
-	pod.Status.Phase = corev1.PodFailed
-	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
-		Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "DeletionByPodGC", Message: "PodGC: node no longer exists",
-	})
-	if err := s.Lab.Client.Status().Patch(ctx, &pod, ctrlclient.StrategicMergeFrom(before)); err != nil {
-		return fmt.Errorf("say that pod %s has failed: %w", pod.Name, err)
-	}
-	return forceDelete(ctx, s, pod)
 }
 
 func forceDelete(ctx context.Context, s scene, pod corev1.Pod) error {

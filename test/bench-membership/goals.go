@@ -24,6 +24,7 @@ const (
 var goals = []goal{
 	{"a planned restart costs no rebalance", eventRestart, rebalances(0)},
 	{"after the death of a node all partitions are consumed again within 5 s", eventDeath, within},
+	{"and at least 10 times as fast as with static members", eventDeath, faster},
 	{"after a death to which nobody can follow they are within 5 s", eventGone, within},
 	{"and at least 10 times as fast as with static members", eventGone, faster},
 	{"a crash loop of one costs the others at most 2 rebalances", eventCrashLoop, rebalances(2)},

@@ -214,6 +214,38 @@ func TestLostPod(t *testing.T) {
 	}
 }
 
+// A node that is no node of the cluster any more takes its pods with it, before anybody
+// deletes them.
+func TestNodeThatIsGone(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	gone := w.newNode(1)
+	w.group(2, func(g *v1alpha1.ConsumerGroup) {
+		heartbeat, session := int32(1), int32(60)
+		g.Spec.Membership.HeartbeatSeconds, g.Spec.Membership.SessionTimeout.MinSeconds = &heartbeat, &session
+	})
+	w.comesUp("orders")
+	before := w.consuming()
+	w.newNode(2)
+	for _, pod := range w.pods() {
+		w.node.kill(pod.UID)
+	}
+	w.node.away = gone.Name
+	w.must(w.client.Delete(t.Context(), gone))
+	w.until("the slots are held by others", func() bool {
+		after := w.consuming()
+		for id, uid := range before {
+			if after[id] == "" || after[id] == uid {
+				return false
+			}
+		}
+		return true
+	})
+	if n := w.operator.told.count("PodLost"); n != 2 {
+		t.Errorf("event PodLost was told %d times, want twice: %q", n, w.operator.told.notes())
+	}
+}
+
 // errKilled is what an operator gets that is killed.
 var errKilled = errors.New("the operator is killed here")
 

@@ -31,6 +31,8 @@ type node struct {
 	silent bool
 	// deaf is a pod of whose deletion the node has not heard.
 	deaf types.UID
+	// away is the name of a node that is no more.
+	away string
 	// crashes is a pod whose consumer crashes over and over.
 	crashes types.UID
 	// name is the node to which pods are bound; "" is nodeName.
@@ -79,7 +81,7 @@ func (n *node) step() {
 func (n *node) push(pod *corev1.Pod) error {
 	ctx := n.t.Context()
 	switch {
-	case pod.UID == n.deaf:
+	case pod.UID == n.deaf || n.away != "" && pod.Spec.NodeName == n.away:
 		return nil
 	case pod.DeletionTimestamp != nil:
 		return n.end(pod)
