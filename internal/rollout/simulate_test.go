@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 6_500, "how many groups to simulate; they begin more than 10,000 rollouts")
+	seeds = flag.Int("seeds", 4_700, "how many groups to simulate; they begin more than 10,000 rollouts")
 	seed  = flag.Int64("seed", -1, "simulate this one and print its story")
 )
 
