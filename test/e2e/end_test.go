@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/twmb/franz-go/pkg/kerr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -80,10 +82,27 @@ func (g *group) members(ctx SpecContext) (ids []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if errors.Is(described.Error(), kerr.GroupIDNotFound) { // it is none of the classic ones
+		return g.membersOfTypeConsumer(ctx)
+	}
 	for _, m := range described[g.namespace].Members {
 		ids = append(ids, ptr.Deref(m.InstanceID, m.MemberID))
 	}
 	return ids, described.Error()
+}
+
+func (g *group) membersOfTypeConsumer(ctx SpecContext) (ids []string, err error) {
+	described, err := stage.Kafka.DescribeConsumerGroups(ctx, g.namespace)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range described[g.namespace].Members {
+		ids = append(ids, ptr.Deref(m.InstanceID, m.MemberID))
+	}
+	if err := described.Error(); !errors.Is(err, kerr.GroupIDNotFound) {
+		return ids, err
+	}
+	return ids, nil // there is none at all
 }
 
 // operatorIsCalm looks whether an operator restarted by itself, or complained of
