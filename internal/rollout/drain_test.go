@@ -63,7 +63,8 @@ func TestCordonedNodeAndNoReading(t *testing.T) {
 	node := s.holder(0).node
 	s.w.brokerAway = s.w.now.Add(time.Hour)
 	s.goOn(time.Minute)
-	s.w.cordoned[node] = true
+	// The successor is warm by the time of the first eviction.
+	s.w.cordoned[node], s.w.evictsFrom = true, s.w.now.Add(10*time.Second)
 	if !s.until(5*time.Minute, func() bool { return s.onNode(node) == 0 }) {
 		t.Fatalf("the node cannot be drained: %s", s.told)
 	}

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,13 +29,23 @@ func TestTopicAddedByARelease(t *testing.T) {
 	if s.w.rebalances > 2 || s.w.now.Sub(began) > noticeAfter+10*time.Second {
 		t.Errorf("%d rebalances, after %v", s.w.rebalances, s.w.now.Sub(began))
 	}
-	s.goOn(20 * time.Second)
-	if found := s.found(v1alpha1.ReasonSharedInstanceID); found != "" {
-		t.Errorf("what was forced is put down to a client: %s", found)
-	}
 	s.goOn(forcedSeen)
 	if s.state().Forced != nil {
 		t.Errorf("%+v is remembered", s.state().Forced)
+	}
+}
+
+// It is over between two readings of a group that is left alone, whose members are others
+// then: no client is accused of that.
+func TestForcedRebalanceAccusesNobody(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.readEvery, s.w.rebalances = 5*time.Second, 0
+	s.w.addTopic(2)
+	if !s.until(2*time.Minute, func() bool { return s.w.rebalances > 0 && s.last.Report.Settled == "" }) {
+		t.Fatalf("nothing is forced: %s", s.told)
+	}
+	if s.until(time.Minute, func() bool { return s.found(v1alpha1.ReasonSharedInstanceID) != "" }) {
+		t.Error(s.found(v1alpha1.ReasonSharedInstanceID))
 	}
 }
 
@@ -94,5 +105,23 @@ func TestGentlestMember(t *testing.T) {
 	reading.Members = append(reading.Members, lag.Member{InstanceID: "a-0003", MemberID: "3"})
 	if m, _ := v.gentlest(); m.MemberID != "3" {
 		t.Errorf("%+v, want the idle one", m)
+	}
+}
+
+// A partition that the group has committed on had an owner, also where no reading shows it
+// any more: a release does not begin beside it.
+func TestPartitionThatLostItsOwnerLongAgo(t *testing.T) {
+	s := newStage(t, 2)
+	s.w.distort = func(r *lag.Reading) {
+		for i := range r.Members {
+			r.Members[i].Topics = nil // so that nothing is forced
+			r.Members[i].Assigned = slices.DeleteFunc(r.Members[i].Assigned, func(tp lag.TopicPartition) bool { return tp.Partition == 0 })
+		}
+	}
+	s.goOn(2 * time.Minute) // the readings are kept for one
+	s.apply("r1-good")
+	s.goOn(30 * time.Second)
+	if r := s.state().Rollout; r == nil || len(r.Begun) > 0 || !strings.Contains(s.told, "1 partitions have no owner") {
+		t.Errorf("the rollout is %+v: %s", r, s.told)
 	}
 }

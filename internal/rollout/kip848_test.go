@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
 	"github.com/kohort-dev/kohort/internal/membership"
 )
 
@@ -66,5 +67,38 @@ func TestCrashInAConsumerGroup(t *testing.T) {
 				t.Error("it was left out, as if it was to blame")
 			}
 		})
+	}
+}
+
+// A holder that is about to be replaced is counted once, however late it is seen to go.
+func TestRenewalIsCountedOnce(t *testing.T) {
+	s := newConsumerStage(t, func(*world) {})
+	holder := s.holder(1)
+	state := s.state()
+	v := viewOf(Input{Now: s.w.now, Group: Group{Names: s.w.names}, State: state, Pods: []Pod{holder.Pod}})
+	for range 3 {
+		permit(v, &state, []proposal{{slot: v.slots[1], move: renew, pod: v.slots[1].holder}})
+	}
+	if n := state.Slots[1].GivenUp; n != 1 {
+		t.Errorf("counted %d times", n)
+	}
+}
+
+// A member that has closed in order is not the slot's next one, however long its place is
+// kept.
+func TestPlaceThatIsKeptIsNoMember(t *testing.T) {
+	s := newConsumerStage(t, func(*world) {})
+	s.w.distort = func(r *lag.Reading) { r.Members[1].Left = true }
+	s.goOn(2 * time.Second)
+	v := viewOf(Input{Now: s.w.now, Group: Group{Names: s.w.names, Consumer: true, SessionMax: simSession}, State: s.state(), Window: s.o.window})
+	r := &s.o.window[len(s.o.window)-1]
+	for ordinal, want := range []bool{true, false, true} {
+		if got := v.joined(v.slots[ordinal], r); got != want {
+			t.Errorf("slot %d has joined: %t, want %t", ordinal, got, want)
+		}
+	}
+	v.slots[1].state.Since.Time = r.At.Add(-2 * simSessionMax)
+	if v.joined(v.slots[1], r) {
+		t.Error("slot 1 has joined since the session before is over")
 	}
 }

@@ -40,7 +40,7 @@ func (o *simOperator) look() {
 	}
 	o.pods = pods
 	o.listen()
-	if w.now.Sub(o.lastRead()) >= time.Second && !w.now.Before(w.unreadUntil) {
+	if w.now.Sub(o.lastRead()) >= cmp.Or(w.readEvery, time.Second) && !w.now.Before(w.unreadUntil) {
 		o.late = append(o.late, w.read())
 	}
 	for len(o.late) > 0 && (w.rng.Intn(3) > 0 || len(o.late) > 4) {

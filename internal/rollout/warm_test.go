@@ -64,3 +64,21 @@ func TestWarmAlwaysWaitsForRoom(t *testing.T) {
 		t.Errorf("it says %q, not %q", s.told, want)
 	}
 }
+
+// A holder that went before its successor keeps its place in the group for a good part of
+// its session: a planned restart is no death.
+func TestSuccessorOfOneThatWentFirstHasTime(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.warm, s.w.rebalances = v1alpha1.WarmNever, 0
+	s.apply("r1-unpullable")
+	if !s.until(time.Minute, func() bool { return s.state().Slots[0].Holder == "" }) {
+		t.Fatalf("no pod goes first: %s", s.told)
+	}
+	s.goOn(simSession/2 - 2*time.Second)
+	if s.w.rebalances != 0 {
+		t.Error("its member was removed at once")
+	}
+	if !s.until(10*time.Second, func() bool { return s.w.rebalances > 0 }) {
+		t.Error("its partitions stand still for the whole session")
+	}
+}

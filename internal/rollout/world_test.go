@@ -118,6 +118,7 @@ type world struct {
 	evictsFrom                time.Time
 	evicted                   int           // pods that were ready
 	keepReadings              time.Duration // 0: a minute
+	readEvery                 time.Duration // 0: a second
 	lostWaits                 bool
 	lostDead                  []string
 	// added is a second topic of two partitions to which all subscribe; nil: there is none.
