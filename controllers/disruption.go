@@ -26,20 +26,9 @@ func (r *ConsumerGroupReconciler) limitEvictions(ctx context.Context, s seen, p 
 	}
 	wanted := budgetOf(s.group, p.MinAvailable)
 	doing := fmt.Sprintf("keeping PodDisruptionBudget %s/%s current", wanted.Namespace, wanted.Name)
-	var all policyv1.PodDisruptionBudgetList
-	if err := r.Client.List(ctx, &all, client.InNamespace(s.group.Namespace)); err != nil {
-		return fmt.Errorf("%s: listing those there are: %w", doing, err)
-	}
-	var own *policyv1.PodDisruptionBudget
-	foreign := ""
-	for i := range all.Items {
-		budget := &all.Items[i]
-		switch {
-		case metav1.IsControlledBy(budget, s.group):
-			own = budget
-		case budget.Name == wanted.Name || s.selectsPods(budget):
-			foreign = budget.Name
-		}
+	own, foreign, err := r.budgets(ctx, s)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
 	}
 	if foreign != "" {
 		if s.recalls.foreignBudget != foreign {
@@ -70,6 +59,25 @@ func (r *ConsumerGroupReconciler) limitEvictions(ctx context.Context, s seen, p 
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
+}
+
+// budgets are the one that Kohort keeps, nil if there is none, and the name of somebody
+// else's that is for the same pods, or has its name; "" if there is none.
+func (r *ConsumerGroupReconciler) budgets(ctx context.Context, s seen) (own *policyv1.PodDisruptionBudget, foreign string, err error) {
+	var all policyv1.PodDisruptionBudgetList
+	if err := r.Client.List(ctx, &all, client.InNamespace(s.group.Namespace)); err != nil {
+		return nil, "", fmt.Errorf("listing those there are: %w", err)
+	}
+	for i := range all.Items {
+		budget := &all.Items[i]
+		switch {
+		case metav1.IsControlledBy(budget, s.group):
+			own = budget
+		case budget.Name == s.group.Name || s.selectsPods(budget):
+			foreign = budget.Name
+		}
+	}
+	return own, foreign, nil
 }
 
 // selectsPods says whether a budget is for one of the group's pods.

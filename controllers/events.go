@@ -144,18 +144,19 @@ func news(s seen, status v1alpha1.ConsumerGroupStatus) []note {
 func newsOfClients(s seen, status v1alpha1.ConsumerGroupStatus) []note {
 	was := meta.FindStatusCondition(s.group.Status.Conditions, v1alpha1.ConditionClientsConform)
 	is := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionClientsConform)
-	if told := &s.recalls.toldOfClients; was != nil && *told == "" && was.Status == metav1.ConditionFalse {
+	told := &s.recalls.toldOfClients
+	if was != nil && *told == "" && was.Status == metav1.ConditionFalse {
 		*told = was.Reason
 	}
 	switch {
 	case is == nil || is.Status == metav1.ConditionUnknown:
 		return nil
 	case is.Status == metav1.ConditionTrue:
-		s.recalls.toldOfClients = ""
+		*told = ""
 		return nil
-	case is.Reason == s.recalls.toldOfClients:
+	case is.Reason == *told:
 		return nil
 	}
-	s.recalls.toldOfClients = is.Reason
+	*told = is.Reason
 	return []note{warning(is.Reason, "%s", is.Message)}
 }

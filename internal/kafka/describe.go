@@ -26,9 +26,25 @@ type description struct {
 	err                string
 }
 
-// describe asks the coordinators of classic groups for states and members, all groups
-// of a coordinator in one request.
+// describe asks the coordinators of classic groups for states and members.
 func (c *Client) describe(ctx context.Context, groups []string) map[string]description {
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	req.Groups = groups
+	return c.descriptions(ctx, groups, req,
+		func(part kmsg.Request) []string { return part.(*kmsg.DescribeGroupsRequest).Groups },
+		func(resp kmsg.Response, add func(string, description)) {
+			for _, g := range resp.(*kmsg.DescribeGroupsResponse).Groups {
+				add(g.Group, readGroup(g))
+			}
+		})
+}
+
+// descriptions asks the groups' coordinators with a request, all groups of a coordinator
+// in one: asked are those of such a part, and read adds what its answer says.
+func (c *Client) descriptions(
+	ctx context.Context, groups []string, req kmsg.Request,
+	asked func(part kmsg.Request) []string, read func(resp kmsg.Response, add func(string, description)),
+) map[string]description {
 	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
 	defer cancel()
 	all := make(map[string]description, len(groups))
@@ -38,21 +54,18 @@ func (c *Client) describe(ctx context.Context, groups []string) map[string]descr
 	for _, name := range groups {
 		all[name] = description{err: "the broker did not answer for the group"}
 	}
-	req := kmsg.NewPtrDescribeGroupsRequest()
-	req.Groups = groups
 	for _, shard := range c.kgo.RequestSharded(ctx, req) {
 		if shard.Err != nil {
 			text := c.explain("describing groups"+of(shard.Meta), shard.Err).Error()
-			for _, name := range shard.Req.(*kmsg.DescribeGroupsRequest).Groups {
+			for _, name := range asked(shard.Req) {
 				all[name] = description{err: text}
 			}
 			continue
 		}
-		for _, g := range shard.Resp.(*kmsg.DescribeGroupsResponse).Groups {
-			read := readGroup(g)
-			read.coordinator = shard.Meta.NodeID
-			all[g.Group] = read
-		}
+		read(shard.Resp, func(name string, d description) {
+			d.coordinator = shard.Meta.NodeID
+			all[name] = d
+		})
 	}
 	return all
 }

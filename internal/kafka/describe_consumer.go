@@ -22,32 +22,15 @@ const notConsumer = "is not a consumer group"
 // describeConsumer is describe for groups of type consumer (KIP-848), of which
 // DescribeGroups says nothing.
 func (c *Client) describeConsumer(ctx context.Context, groups []string) map[string]description {
-	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
-	defer cancel()
-	all := make(map[string]description, len(groups))
-	if len(groups) == 0 {
-		return all
-	}
-	for _, name := range groups {
-		all[name] = description{err: "the broker did not answer for the group"}
-	}
 	req := kmsg.NewPtrConsumerGroupDescribeRequest()
 	req.Groups = groups
-	for _, shard := range c.kgo.RequestSharded(ctx, req) {
-		if shard.Err != nil {
-			text := c.explain("describing groups"+of(shard.Meta), shard.Err).Error()
-			for _, name := range shard.Req.(*kmsg.ConsumerGroupDescribeRequest).Groups {
-				all[name] = description{err: text}
+	return c.descriptions(ctx, groups, req,
+		func(part kmsg.Request) []string { return part.(*kmsg.ConsumerGroupDescribeRequest).Groups },
+		func(resp kmsg.Response, add func(string, description)) {
+			for _, g := range resp.(*kmsg.ConsumerGroupDescribeResponse).Groups {
+				add(g.Group, readConsumerGroup(g))
 			}
-			continue
-		}
-		for _, g := range shard.Resp.(*kmsg.ConsumerGroupDescribeResponse).Groups {
-			read := readConsumerGroup(g)
-			read.coordinator = shard.Meta.NodeID
-			all[g.Group] = read
-		}
-	}
-	return all
+		})
 }
 
 func readConsumerGroup(g kmsg.ConsumerGroupDescribeResponseGroup) description {

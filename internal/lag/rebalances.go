@@ -35,9 +35,9 @@ func (n *Rebalances) Add(before, after *Reading) {
 // rebalanced: a rebalance began between two readings of a classic group.
 func rebalanced(before, after *Reading) bool {
 	switch {
-	case before.rebalancing():
+	case before.Rebalancing():
 		return false // it was counted when it began
-	case after.rebalancing():
+	case after.Rebalancing():
 		return true
 	case before.State != StateStable || after.State != StateStable:
 		return false
@@ -49,6 +49,7 @@ func rebalanced(before, after *Reading) bool {
 	})
 }
 
-func (r *Reading) rebalancing() bool {
+// Rebalancing says whether a classic group is in the middle of a rebalance.
+func (r *Reading) Rebalancing() bool {
 	return r.State == StatePreparingRebalance || r.State == StateCompletingRebalance
 }

@@ -53,7 +53,7 @@ func readNow(v seen, proposals []proposal) bool {
 
 // stuck are the members of a slot that have not left.
 func (v seen) stuck(s slot) []lag.Member {
-	return slices.DeleteFunc(slices.Clone(s.members(v.reading)), hasLeft)
+	return slices.DeleteFunc(s.members(v.reading), hasLeft)
 }
 
 // holdsID: a member is in the way of the slot's next process: its own ended without
@@ -85,7 +85,7 @@ func (v seen) wasRefused(s slot, until time.Time) bool {
 			refused = refused && read[i].At.After(until)
 			break
 		}
-		refused = refused || slices.ContainsFunc(s.stayed(&read[i]), func(m lag.Member) bool { return !m.Left })
+		refused = refused || len(slices.DeleteFunc(s.stayed(&read[i]), hasLeft)) > 0
 	}
 	return v.Group.Consumer && refused
 }

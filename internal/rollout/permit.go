@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
-	"github.com/kohort-dev/kohort/internal/lag"
 )
 
 // permit turns proposals into what may happen now. Making and clearing away pods
@@ -95,7 +94,7 @@ func handovers(v seen, state v1alpha1.GroupState, proposals []proposal) []Action
 	if v.reading == nil && !blind {
 		return nil
 	}
-	unsteady := v.reading != nil && rebalancing(v.reading) && !blind
+	unsteady := v.reading != nil && v.reading.Rebalancing() && !blind
 	var ready []proposal
 	for _, p := range proposals {
 		if p.move == handover {
@@ -140,7 +139,7 @@ func heldBack(v seen, state v1alpha1.GroupState) string {
 	switch {
 	case v.reading == nil && !blind:
 		return v.unknown
-	case v.reading != nil && rebalancing(v.reading) && !blind:
+	case v.reading != nil && v.reading.Rebalancing() && !blind:
 		return "the group is in state " + v.reading.State
 	}
 	missing := unavailable(v, state)
@@ -156,10 +155,6 @@ func heldBack(v seen, state v1alpha1.GroupState) string {
 // rollout. That needs no reading.
 func goingBackByWish(v seen, state v1alpha1.GroupState) bool {
 	return state.Rollout != nil && v.Group.Revision == state.Stable
-}
-
-func rebalancing(r *lag.Reading) bool {
-	return r.State == lag.StatePreparingRebalance || r.State == lag.StateCompletingRebalance
 }
 
 // unavailable are the ordinals of slots that do not consume, or of which no

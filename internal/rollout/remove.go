@@ -88,7 +88,7 @@ func (v seen) ghost(state v1alpha1.GroupState, p proposal) string {
 // may have come by now and is not seen to run yet, they are those of before.
 func (v seen) ghosts(s slot) []lag.Member {
 	if s.holder == nil || s.state.MemberBefore == v1alpha1.UnknownMember {
-		return slices.DeleteFunc(slices.Clone(s.members(v.reading)), hasLeft)
+		return v.stuck(s)
 	}
 	return slices.DeleteFunc(s.stayed(v.reading), hasLeft)
 }

@@ -140,7 +140,7 @@ func resizeLeaves(state v1alpha1.GroupState) string {
 // unfitToShrink: the slots that stay must be there, or the rebalance would wait
 // for them.
 func unfitToShrink(v seen, state v1alpha1.GroupState) string {
-	if v.Desired > 0 && rebalancing(v.reading) {
+	if v.Desired > 0 && v.reading.Rebalancing() {
 		return "the group is in state " + v.reading.State
 	}
 	for _, s := range v.inSize(state) {
@@ -185,7 +185,7 @@ func unsettledBut(v seen, state v1alpha1.GroupState, r *lag.Reading, but exempt)
 
 // groupUnsettled is what keeps the group as a whole from being settled.
 func (v seen) groupUnsettled(r *lag.Reading, owned, butFresh bool) string {
-	if r.State != lag.StateStable && (owned || rebalancing(r)) {
+	if r.State != lag.StateStable && (owned || r.Rebalancing()) {
 		return "the group is in state " + r.State
 	}
 	if !owned {

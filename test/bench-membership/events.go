@@ -83,13 +83,6 @@ func death(ctx context.Context, s scene) (d subjects.Death, err error) {
 	return d, s.consumes(ctx, slots)
 }
 
-func forceDelete(ctx context.Context, s scene, pod corev1.Pod) error {
-	if err := s.Lab.Client.Delete(ctx, &pod, ctrlclient.GracePeriodSeconds(0)); err != nil {
-		return fmt.Errorf("delete pod %s by force: %w", pod.Name, err)
-	}
-	return nil
-}
-
 // gone deletes a pod by force when there is no room for another one.
 func gone(ctx context.Context, s scene) (d subjects.Death, err error) {
 	if err := s.fill(ctx); err != nil {
@@ -107,8 +100,8 @@ func leave(ctx context.Context, s scene) (d subjects.Death, err error) {
 	if err != nil {
 		return d, err
 	}
-	if err := forceDelete(ctx, s, pod); err != nil {
-		return d, err
+	if err := s.Lab.Client.Delete(ctx, &pod, ctrlclient.GracePeriodSeconds(0)); err != nil {
+		return d, fmt.Errorf("delete pod %s by force: %w", pod.Name, err)
 	}
 	err = wait.PollUntilContextCancel(ctx, 10*time.Millisecond, true, func(context.Context) (bool, error) {
 		_, runs := s.Kubelet.PID(s.Namespace, pod.Name, lab.Container)

@@ -199,34 +199,65 @@ func memberIDs(t *testing.T, group string, count int) []string {
 	return ids
 }
 
-// springInstanceIDs shows how spring-kafka numbers the consumers of a pod.
-func springInstanceIDs(t *testing.T) {
-	for name, c := range map[string]struct {
-		env  map[string]string
-		want []string
-	}{
-		"one":           {nil, []string{"-0"}},
-		"three":         {map[string]string{"CONCURRENCY": "3"}, []string{"-0", "-1", "-2"}},
-		"two listeners": {map[string]string{"SPRING_PROFILES_ACTIVE": "two-listeners"}, []string{"-0", "-1"}},
-	} {
+// hasIDs waits until a sample's consumers are the group's members, with these instance
+// ids, and shows that they still are when it has ended.
+func hasIDs(t *testing.T, s sample, group string, want []string) {
+	t.Helper()
+	if diff := cmp.Diff(want, memberIDs(t, group, len(want))); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	s.end(t)
+	if diff := cmp.Diff(want, memberIDs(t, group, len(want))); diff != "" {
+		t.Errorf("members after the end: -want +got\n%s", diff)
+	}
+}
+
+// consumers are those of a pod: by which variables there are some, and the ends of their
+// instance ids.
+type consumers struct {
+	env  map[string]string
+	want []string
+}
+
+// numbersIDs shows how an application numbers the consumers of a pod.
+func numbersIDs(t *testing.T, start starter, all map[string]consumers) {
+	for name, c := range all {
 		t.Run(name, func(t *testing.T) {
 			topic := freshTopic(t, 3, 1)
 			env := map[string]string{"SECOND_TOPICS": topic}
 			maps.Copy(env, c.env)
-			s := startSpring(t, topic, topic+"-0003", env)
 			var want []string
 			for _, suffix := range c.want {
 				want = append(want, topic+"-0003"+suffix)
 			}
-			if diff := cmp.Diff(want, memberIDs(t, topic, len(want))); diff != "" {
-				t.Errorf("-want +got\n%s", diff)
-			}
-			s.end(t)
-			if diff := cmp.Diff(want, memberIDs(t, topic, len(want))); diff != "" {
-				t.Errorf("members after the end: -want +got\n%s", diff)
-			}
+			hasIDs(t, start(t, topic, topic+"-0003", env), topic, want)
 		})
 	}
+}
+
+// answers shows that an application answers probes under some paths.
+func answers(t *testing.T, start starter, paths ...string) {
+	topic := freshTopic(t, 1, 1)
+	port := freePort(t)
+	s := start(t, topic, topic+"-0000", map[string]string{"HEALTH_PORT": port})
+	for _, path := range paths {
+		eventually(t, func() string {
+			if code, body := get(t, "http://127.0.0.1:"+port+path); code != http.StatusOK {
+				return fmt.Sprintf("%s is 200: %d %s", path, code, body)
+			}
+			return ""
+		})
+	}
+	s.end(t)
+}
+
+// springInstanceIDs shows how spring-kafka numbers the consumers of a pod.
+func springInstanceIDs(t *testing.T) {
+	numbersIDs(t, startSpring, map[string]consumers{
+		"one":           {nil, []string{"-0"}},
+		"three":         {map[string]string{"CONCURRENCY": "3"}, []string{"-0", "-1", "-2"}},
+		"two listeners": {map[string]string{"SPRING_PROFILES_ACTIVE": "two-listeners"}, []string{"-0", "-1"}},
+	})
 }
 
 // springOwnSettings has an application say all of it by itself, in each way that
@@ -261,16 +292,5 @@ spring.kafka:
 }
 
 func springReady(t *testing.T) {
-	topic := freshTopic(t, 1, 1)
-	port := freePort(t)
-	s := startSpring(t, topic, topic+"-0000", map[string]string{"HEALTH_PORT": port})
-	for _, probe := range []string{"liveness", "readiness"} {
-		eventually(t, func() string {
-			if code, body := get(t, "http://127.0.0.1:"+port+"/actuator/health/"+probe); code != http.StatusOK {
-				return fmt.Sprintf("%s is 200: %d %s", probe, code, body)
-			}
-			return ""
-		})
-	}
-	s.end(t)
+	answers(t, startSpring, "/actuator/health/liveness", "/actuator/health/readiness")
 }

@@ -2,9 +2,6 @@ package broker_test
 
 import (
 	"errors"
-	"fmt"
-	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -35,32 +32,11 @@ func startQuarkusIn(t *testing.T, dir string, env map[string]string) sample {
 // quarkusInstanceIDs shows that one consumer has the id that it was given, and that
 // several have the numbers that the application gives them.
 func quarkusInstanceIDs(t *testing.T) {
-	for name, c := range map[string]struct {
-		env  map[string]string
-		want []string
-	}{
+	numbersIDs(t, startQuarkus, map[string]consumers{
 		"one":          {nil, []string{""}},
 		"three":        {map[string]string{"CONCURRENCY": "3"}, []string{"-0", "-1", "-2"}},
 		"two channels": {map[string]string{"QUARKUS_PROFILE": "two-channels"}, []string{"-0", "-1"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			topic := freshTopic(t, 3, 1)
-			env := map[string]string{"SECOND_TOPICS": topic}
-			maps.Copy(env, c.env)
-			s := startQuarkus(t, topic, topic+"-0003", env)
-			var want []string
-			for _, suffix := range c.want {
-				want = append(want, topic+"-0003"+suffix)
-			}
-			if diff := cmp.Diff(want, memberIDs(t, topic, len(want))); diff != "" {
-				t.Errorf("-want +got\n%s", diff)
-			}
-			s.end(t)
-			if diff := cmp.Diff(want, memberIDs(t, topic, len(want))); diff != "" {
-				t.Errorf("members after the end: -want +got\n%s", diff)
-			}
-		})
-	}
+	})
 }
 
 // quarkusOwnSettings has an application say all of it by itself, for the connector and
@@ -92,16 +68,5 @@ mp.messaging.connector.smallrye-kafka.heartbeat.interval.ms=60000
 }
 
 func quarkusReady(t *testing.T) {
-	topic := freshTopic(t, 1, 1)
-	port := freePort(t)
-	s := startQuarkus(t, topic, topic+"-0000", map[string]string{"HEALTH_PORT": port})
-	for _, probe := range []string{"live", "ready"} {
-		eventually(t, func() string {
-			if code, body := get(t, "http://127.0.0.1:"+port+"/q/health/"+probe); code != http.StatusOK {
-				return fmt.Sprintf("%s is 200: %d %s", probe, code, body)
-			}
-			return ""
-		})
-	}
-	s.end(t)
+	answers(t, startQuarkus, "/q/health/live", "/q/health/ready")
 }

@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/kafka"
@@ -37,14 +34,7 @@ func streamsInstanceIDs(t *testing.T) {
 			topic := freshTopic(t, 3, 1)
 			naming := pods.Naming(topic, v1alpha1.Consumer{Inject: v1alpha1.InjectKafkaStreams, ConsumersPerPod: &threads})
 			s := startStreams(t, topic, naming.Base(3), map[string]string{"THREADS": fmt.Sprint(threads)})
-			want := naming.IDs(3)
-			if diff := cmp.Diff(want, memberIDs(t, topic, len(want))); diff != "" {
-				t.Errorf("-want +got\n%s", diff)
-			}
-			s.end(t)
-			if diff := cmp.Diff(want, memberIDs(t, topic, len(want))); diff != "" {
-				t.Errorf("members after the end: -want +got\n%s", diff)
-			}
+			hasIDs(t, s, topic, naming.IDs(3))
 		})
 	}
 }
@@ -99,16 +89,5 @@ func streamsTasks(t *testing.T) {
 }
 
 func streamsReady(t *testing.T) {
-	topic := freshTopic(t, 1, 1)
-	port := freePort(t)
-	s := startStreams(t, topic, topic+"-0000", map[string]string{"HEALTH_PORT": port})
-	for _, probe := range []string{"healthz", "ready"} {
-		eventually(t, func() string {
-			if code, body := get(t, "http://127.0.0.1:"+port+"/"+probe); code != http.StatusOK {
-				return fmt.Sprintf("%s is 200: %d %s", probe, code, body)
-			}
-			return ""
-		})
-	}
-	s.end(t)
+	answers(t, startStreams, "/healthz", "/ready")
 }
