@@ -37,10 +37,11 @@ type scene struct {
 	watch time.Duration
 }
 
-// makeRoom lets all nodes be there and have room, whatever happened to them before.
+// makeRoom lets there be as many nodes as there were, with room, whatever happened to them
+// before.
 func (s scene) makeRoom(ctx context.Context) error {
-	for _, name := range s.Kubelet.Nodes() {
-		if err := s.Kubelet.RestoreNode(ctx, name); err != nil {
+	for len(s.Kubelet.Nodes()) < nodes {
+		if err := s.Kubelet.AddNode(ctx); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,6 @@ type Kubelet struct {
 	events    record.EventRecorder
 	log       *log.Logger
 	logFile   *os.File
-	nodeNames []string
 	pods      corelisters.PodLister
 	nodes     corelisters.NodeLister
 
@@ -80,8 +79,9 @@ type Kubelet struct {
 	workers map[types.UID]*podWorker
 	// finished are pods whose work is done and whose object may still be seen.
 	finished map[types.UID]bool
-	// destroyed are the nodes that have vanished.
-	destroyed map[string]bool
+	// nodeNames are the nodes that are there, nodesMade how many ever were.
+	nodeNames []string
+	nodesMade int
 }
 
 // StartKubelet registers the nodes and begins to run pods. The context bounds the
@@ -89,7 +89,7 @@ type Kubelet struct {
 func StartKubelet(ctx context.Context, options KubeletOptions) (*Kubelet, error) {
 	k := &Kubelet{
 		options: options, images: maps.Clone(options.Images), schedule: make(chan struct{}, 1),
-		workers: map[types.UID]*podWorker{}, finished: map[types.UID]bool{}, destroyed: map[string]bool{},
+		workers: map[types.UID]*podWorker{}, finished: map[types.UID]bool{},
 	}
 	k.setDefaults()
 	k.ctx, k.stop = context.WithCancel(context.Background())
@@ -114,9 +114,6 @@ func (k *Kubelet) setDefaults() {
 	if k.images == nil {
 		k.images = map[string]Image{}
 	}
-	for i := range o.Nodes {
-		k.nodeNames = append(k.nodeNames, fmt.Sprintf("%s-%d", o.NodePrefix, i+1))
-	}
 }
 
 func (k *Kubelet) start(ctx context.Context) error {
@@ -137,8 +134,10 @@ func (k *Kubelet) start(ctx context.Context) error {
 		broadcaster.Shutdown()
 	})
 	k.events = broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "kubelet", Host: k.options.NodePrefix})
-	if err := k.registerNodes(ctx); err != nil {
-		return err
+	for range k.options.Nodes {
+		if err := k.AddNode(ctx); err != nil {
+			return err
+		}
 	}
 	if err := k.watch(ctx); err != nil {
 		return err
@@ -212,18 +211,12 @@ func (k *Kubelet) podChanged(pod *corev1.Pod) {
 		k.wakeScheduler()
 		return
 	}
-	if !slices.Contains(k.nodeNames, pod.Spec.NodeName) {
-		return
-	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.finished[pod.UID] || k.ctx.Err() != nil {
+	if !slices.Contains(k.nodeNames, pod.Spec.NodeName) || k.finished[pod.UID] || k.ctx.Err() != nil {
 		return
 	}
 	worker := k.workers[pod.UID]
-	if worker == nil && k.destroyed[pod.Spec.NodeName] {
-		return
-	}
 	if worker == nil {
 		worker = newPodWorker(k, pod)
 		k.workers[pod.UID] = worker

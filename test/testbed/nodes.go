@@ -24,14 +24,16 @@ const (
 	requestPatience = 20 * time.Second
 )
 
-// registerNodes makes the nodes, or takes over those that an earlier run left.
-func (k *Kubelet) registerNodes(ctx context.Context) error {
-	for _, name := range k.nodeNames {
-		if err := k.registerNode(ctx, name); err != nil {
-			return err
-		}
-	}
-	return nil
+// AddNode makes a further node, or takes it over where an earlier run left one. The first
+// are named 1 to n; a name does not come back after its node was destroyed, since the
+// garbage collector remembers it, and would not wait for the next node of that name.
+func (k *Kubelet) AddNode(ctx context.Context) error {
+	k.mu.Lock()
+	k.nodesMade++
+	name := fmt.Sprintf("%s-%d", k.options.NodePrefix, k.nodesMade)
+	k.nodeNames = append(k.nodeNames, name)
+	k.mu.Unlock()
+	return k.registerNode(ctx, name)
 }
 
 func (k *Kubelet) registerNode(ctx context.Context, name string) error {
@@ -58,52 +60,29 @@ func (k *Kubelet) registerNode(ctx context.Context, name string) error {
 	return nil
 }
 
-// Nodes are the names of the nodes.
-func (k *Kubelet) Nodes() []string { return slices.Clone(k.nodeNames) }
+// Nodes are the names of the nodes that are there.
+func (k *Kubelet) Nodes() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.nodeNames)
+}
 
 // DestroyNode has a node vanish with all that runs on it, as a machine does whose
 // power goes: no process ends in order, nobody reports an end. Its object is deleted,
 // those of its pods stay.
 func (k *Kubelet) DestroyNode(ctx context.Context, name string) error {
 	k.mu.Lock()
-	k.destroyed[name] = true
+	k.nodeNames = slices.DeleteFunc(k.nodeNames, func(n string) bool { return n == name })
 	for _, worker := range k.workers {
 		if worker.node == name {
 			worker.vanish()
 		}
 	}
 	k.mu.Unlock()
-	err := errors.Join(
-		k.client.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{}),
-		// The garbage collector would find it in the hands of a node restored meanwhile.
-		ignoreNotFound(k.client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Delete(ctx, name, metav1.DeleteOptions{})),
-	)
-	if err != nil {
+	if err := k.client.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
 		return fmt.Errorf("delete node %s: %w", name, err)
 	}
 	return nil
-}
-
-func ignoreNotFound(err error) error {
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
-}
-
-// RestoreNode makes a node again that was destroyed, for pods that are bound to it from
-// now on.
-func (k *Kubelet) RestoreNode(ctx context.Context, name string) error {
-	k.mu.Lock()
-	delete(k.destroyed, name)
-	k.mu.Unlock()
-	return k.registerNode(ctx, name)
-}
-
-func (k *Kubelet) isDestroyed(name string) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.destroyed[name]
 }
 
 func nodeStatus(name string) corev1.NodeStatus {
@@ -130,13 +109,13 @@ func nodeStatus(name string) corev1.NodeStatus {
 	}
 }
 
-// removeNodes ends what registerNodes began; pods that are left bound to them are
+// removeNodes ends what AddNode began; pods that are left bound to them are
 // then collected by the controller manager.
 func (k *Kubelet) removeNodes() error {
 	ctx, cancel := context.WithTimeout(context.Background(), requestPatience)
 	defer cancel()
 	var errs []error
-	for _, name := range k.nodeNames {
+	for _, name := range k.Nodes() {
 		err := k.client.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
 		if err != nil && !apierrors.IsNotFound(err) {
 			errs = append(errs, fmt.Errorf("remove node %s: %w", name, err))
@@ -154,10 +133,7 @@ func (k *Kubelet) renewLeases() {
 			return
 		case <-ticker.C:
 		}
-		for _, name := range k.nodeNames {
-			if k.isDestroyed(name) {
-				continue
-			}
+		for _, name := range k.Nodes() {
 			node, err := k.nodes.Get(name)
 			if err == nil {
 				err = k.renewLease(k.ctx, node)

@@ -27,10 +27,12 @@ func TestDestroyedNode(t *testing.T) {
 		t.Errorf("it ended in order at %v", ends)
 	}
 
-	if err := b.RestoreNode(t.Context(), b.Nodes()[0]); err != nil {
+	if err := b.AddNode(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.await(b.create(spec).Name, "ready", ready)
+	if next := b.await(b.create(spec).Name, "ready", ready); next.Spec.NodeName == lost.Spec.NodeName {
+		t.Errorf("the new node has the name of the lost one, %s", lost.Spec.NodeName)
+	}
 	if now := b.get(lost.Name); !ready(now) || now.Status.ContainerStatuses[0].RestartCount > 0 {
 		t.Errorf("somebody has written its status: %+v", now.Status)
 	}

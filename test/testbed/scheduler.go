@@ -97,8 +97,9 @@ func forgetOthers[V any](known map[types.UID]V, still map[types.UID]bool) {
 
 // chooseNode finds the node with the fewest pods, or says why there is none.
 func (k *Kubelet) chooseNode(pod *corev1.Pod, load map[string]int) (node, reason string) {
+	names := k.Nodes()
 	cordoned, mismatched := 0, 0
-	for _, name := range k.nodeNames {
+	for _, name := range names {
 		candidate, err := k.nodes.Get(name)
 		switch {
 		case err != nil:
@@ -115,7 +116,7 @@ func (k *Kubelet) chooseNode(pod *corev1.Pod, load map[string]int) (node, reason
 		}
 	}
 	return node, fmt.Sprintf("0/%d nodes are available: %d were unschedulable, %d didn't match Pod's node selector.",
-		len(k.nodeNames), cordoned, mismatched)
+		len(names), cordoned, mismatched)
 }
 
 func (k *Kubelet) bind(pod *corev1.Pod, node string) error {
