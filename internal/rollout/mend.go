@@ -53,17 +53,13 @@ func mend(v seen, state *v1alpha1.GroupState) {
 
 // mendLost notes that a holder is lost, and frees its slot when its ids stayed away.
 func mendLost(v seen, kept *v1alpha1.SlotState, s slot) {
-	if v.awaitsPerson(s) {
-		if kept.LostSince == nil {
-			kept.LostSince = micro(v.Now)
-		}
-		return
-	}
 	member := s.memberBefore(v.Window)
 	learned := kept.MemberBefore == v1alpha1.UnknownMember && member != v1alpha1.UnknownMember
-	if kept.LostSince == nil || learned || v.Now.Sub(kept.LostSince.Time) > lostRetry {
+	waits := v.awaitsPerson(s)
+	switch {
+	case kept.LostSince == nil || learned || !waits && v.Now.Sub(kept.LostSince.Time) > lostRetry:
 		kept.LostSince, kept.MemberBefore = micro(v.Now), member
-	} else if stayedAway(v, s) {
+	case !waits && stayedAway(v, s):
 		kept.Holder, kept.Pod, kept.LostSince, kept.Awaited = "", "", nil, nil
 	}
 }

@@ -15,8 +15,9 @@ func TestLostSlotAwaitsAPerson(t *testing.T) {
 	s.w.lostWaits, s.w.rebalances = true, 0
 	pod := s.holder(1)
 	s.w.losePod(pod)
+	pod.endAt = s.w.now
 	s.w.savePods()
-	s.goOn(30 * time.Second)
+	s.goOn(simSession / 4)
 	if want := "when its process is dead for certain, set the annotation kohort.dev/replace-lost=" + pod.Name; !strings.Contains(s.told, want) {
 		t.Errorf("%q does not say %q", s.told, want)
 	}
@@ -24,7 +25,10 @@ func TestLostSlotAwaitsAPerson(t *testing.T) {
 		t.Errorf("the holder is %s, was %s; %v", got, pod.UID, s.last.Actions)
 	}
 	s.w.lostDead = []string{"another", pod.Name}
-	if !s.until(2*time.Minute, s.finished) {
+	if !s.until(simSession/2, func() bool { return s.state().Slots[1].Holder != pod.UID }) {
+		t.Errorf("its member is left to its session: %s", s.told)
+	}
+	if !s.until(time.Minute, s.finished) {
 		t.Errorf("it is not replaced: %s", s.unfinished())
 	}
 }

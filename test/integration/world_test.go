@@ -55,8 +55,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, client: c, namespace: newNamespace(t, c)}
+	w.node = newNode(w) // ends after the broker: a consumer that closes waits for members who will never come
 	w.broker = w.newBroker()
-	w.node = newNode(w)
 	w.startOperator(c)
 	return w
 }
