@@ -2,15 +2,13 @@ package lag
 
 import (
 	"slices"
-	"strings"
+	"sort"
 )
 
 // Member is the member with an instance id.
 func (r *Reading) Member(instanceID string) (Member, bool) {
-	at, found := slices.BinarySearchFunc(r.Members, instanceID, func(m Member, id string) int {
-		return strings.Compare(m.InstanceID, id)
-	})
-	if !found {
+	at := sort.Search(len(r.Members), func(i int) bool { return r.Members[i].InstanceID >= instanceID })
+	if at == len(r.Members) || r.Members[at].InstanceID != instanceID {
 		return Member{}, false
 	}
 	return r.Members[at], true

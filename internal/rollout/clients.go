@@ -133,12 +133,12 @@ func (v seen) changes(s slot, read lag.Window, forced *v1alpha1.ForcedState) (n 
 	var before *lag.Reading
 	for i := range read {
 		r := &read[i]
-		if r.Err != "" || r.State != lag.StateStable || !v.joined(s, r) {
+		if r.Err != "" || r.State != lag.StateStable {
 			before = nil
 			continue
 		}
 		byForce := forced != nil && !r.At.Before(forced.At.Time) && r.At.Sub(forced.At.Time) < v.Group.Heartbeat+restartSeen
-		if before != nil && s.marks(before) != s.marks(r) && !byForce {
+		if before != nil && s.marks(before) != s.marks(r) && v.joined(s, before) && v.joined(s, r) && !byForce {
 			n, last = n+1, r.At
 		}
 		before = r

@@ -109,7 +109,7 @@ func (v seen) joined(s slot, r *lag.Reading) bool {
 	case s.state.Holder == "" || !r.At.After(s.state.Since.Time):
 		return false
 	case r.At.After(v.outlasts(s)):
-		return len(s.members(r)) == len(s.ids) && !slices.ContainsFunc(s.members(r), hasLeft)
+		return joinedAs(s.ids, "", r)
 	default:
 		return s.state.MemberBefore != v1alpha1.UnknownMember && joinedAs(s.ids, s.state.MemberBefore, r)
 	}
