@@ -61,8 +61,8 @@ func (r *ConsumerGroupReconciler) configureGroup(ctx context.Context, s seen, p 
 
 // unconfigureGroup removes what configureGroup has set, as far as Kafka allows.
 func (r *ConsumerGroupReconciler) unconfigureGroup(ctx context.Context, group *v1alpha1.ConsumerGroup) {
-	if !group.Spec.Membership.Consumer() || group.Status.State.SessionSeconds == 0 {
-		return // it never had pods, and the group may be somebody else's
+	if !group.Spec.Membership.Consumer() || !letIn(group) {
+		return // the group may be somebody else's
 	}
 	ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
 	defer cancel()

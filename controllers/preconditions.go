@@ -97,12 +97,20 @@ func (r *ConsumerGroupReconciler) olderRival(ctx context.Context, s seen) (*v1al
 	return oldest, nil
 }
 
+// older: of two of the same second it is the one that was let in already.
 func older(a, b *v1alpha1.ConsumerGroup) bool {
-	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+	switch {
+	case !a.CreationTimestamp.Equal(&b.CreationTimestamp):
 		return a.CreationTimestamp.Before(&b.CreationTimestamp)
+	case letIn(a) != letIn(b):
+		return letIn(a)
+	default:
+		return a.UID < b.UID
 	}
-	return a.UID < b.UID
 }
+
+// letIn: nothing kept the group from running pods, at least once.
+func letIn(group *v1alpha1.ConsumerGroup) bool { return group.Status.State.SessionSeconds != 0 }
 
 func find(clusters []v1alpha1.KafkaCluster, of *v1alpha1.ConsumerGroup) *v1alpha1.KafkaCluster {
 	for i := range clusters {
