@@ -55,7 +55,7 @@ func goBackByWish(v seen, state *v1alpha1.GroupState) string {
 func goingBack(v seen, state v1alpha1.GroupState) string {
 	left := 0
 	for _, s := range v.inSize(state) {
-		if s.state.Holder == "" && !v.parked(s) || s.state.Revision != state.Stable {
+		if s.state.Holder == "" && !v.leftOut(s) || s.state.Revision != state.Stable {
 			left++
 		}
 	}

@@ -31,7 +31,7 @@ func Decide(in Input) Decision {
 	why := advance(v, &state)
 	resizing := resize(v, &state)
 	v = v.under(state)
-	park(v, &state)
+	leaveOut(v, &state)
 	v = v.under(state)
 	proposals := make([]proposal, 0, len(v.slots))
 	for _, s := range v.slots {

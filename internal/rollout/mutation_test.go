@@ -71,7 +71,7 @@ var mutations = []struct {
 		"if v.disturbs(p.slot) || v.refused(p.slot) {", "if v.refused(p.slot) {",
 		"invariant 2",
 	}, {
-		"more slots are left out than the budget", "park.go",
+		"more slots are left out than the budget", "leaveout.go",
 		"case len(missing) <= v.Group.Budget ", "case len(missing) <= v.Group.Budget+9 ",
 		"invariant 5",
 	}, {

@@ -34,7 +34,7 @@ func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
 				kept.GivenUp, kept.GaveUp = kept.GivenUp+1, p.pod.UID
 			}
 			actions = append(actions, deletion(p.pod, "its client has given up since the broker refused it"))
-		case bench:
+		case leave:
 			actions = append(actions, deletion(p.pod, "its consumer crashes over and over"))
 		case shrink:
 			actions = append(actions, deletion(p.pod, fmt.Sprintf("slot %d is not wanted any more", p.slot.ordinal)))

@@ -24,8 +24,8 @@ const (
 	shrink
 	// renew: stop a holder whose client has given up, so that another takes its place.
 	renew
-	// bench: stop a holder that crashes over and over.
-	bench
+	// leave: stop a holder whose slot is left out of the group.
+	leave
 	// discard: stop a holder that was never activated.
 	discard
 	// remove: the slot is ended or lost and its id shall leave the group.
@@ -37,7 +37,7 @@ const (
 type proposal struct {
 	slot   slot
 	move   move
-	pod    *Pod   // take, activate, handover, shrink, bench, renew, discard
+	pod    *Pod   // take, activate, handover, shrink, leave, renew, discard
 	run    string // the wanted revision
 	first  string // why the holder goes before its successor is warm
 	leaves string // why it leaves its node
@@ -76,8 +76,8 @@ func next(s slot, w want) (move, *Pod) {
 		return discard, h
 	case w.run == "":
 		return shrink, h
-	case w.later:
-		return bench, h
+	case w.leftOut:
+		return leave, h
 	case w.renew:
 		return renew, h
 	case h.Revision != w.run && (w.first != "" || s.warm(w.run)):
@@ -94,7 +94,7 @@ func nextOfFree(s slot, w want) (move, *Pod) {
 	switch {
 	case w.run == "" && !s.state.Since.IsZero():
 		return remove, nil
-	case w.run != "" && s.warm(w.run) && !w.later && !s.occupied():
+	case w.run != "" && s.warm(w.run) && !w.leftOut && !s.occupied():
 		return take, s.spare(w.run)
 	}
 	return stay, nil

@@ -67,7 +67,7 @@ func (v seen) ghost(state v1alpha1.GroupState, p proposal) string {
 	if !s.absent(v.reading) || p.move == take {
 		return ""
 	}
-	if _, another := v.intruded(s); v.parked(s) && !another {
+	if _, another := v.intruded(s); v.leftOut(s) && !another {
 		return "their consumers crash over and over"
 	}
 	ends := s.holder != nil && s.holder.Deleting // it may commit yet, and its grace period bounds that

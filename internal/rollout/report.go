@@ -72,8 +72,8 @@ func problems(v seen) []string {
 				all = append(all, fmt.Sprintf("pod %s: %s", p.Name, p.Problem))
 			}
 		}
-		if v.parked(s) {
-			all = append(all, s.leftOut())
+		if v.leftOut(s) {
+			all = append(all, s.tellLeftOut())
 		}
 		switch {
 		case s.lost() && v.awaitsPerson(s):

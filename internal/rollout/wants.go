@@ -18,8 +18,8 @@ type want struct {
 	elsewhere string
 	// renew: the holder's client has given up, and another shall take its place.
 	renew bool
-	// later: a slot that nobody holds is not taken yet, and one that is, is given up.
-	later bool
+	// leftOut: a slot that nobody holds is not taken yet, and the holder of one is stopped.
+	leftOut bool
 }
 
 // wantOf is what shall become of a slot under a state.
@@ -33,7 +33,7 @@ func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
 	w := rollingWant(state, s)
 	w.first = goesFirst(v, s, w.run)
 	w.renew = v.gaveUp(state, s)
-	w.later = v.parked(s) && s.state.Revision == w.run
+	w.leftOut = v.leftOut(s) && s.state.Revision == w.run
 	if slices.Contains(v.moving(state), s.ordinal) {
 		w.elsewhere = s.holder.Draining
 	}

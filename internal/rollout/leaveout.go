@@ -8,7 +8,7 @@ import (
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
-// park leaves the slots out of the group whose consumers crash over and over: their
+// leaveOut leaves the slots out of the group whose consumers crash over and over: their
 // pods are deleted and their members removed, so that the others take their partitions
 // over, and they are tried again when Group.CrashBackOff is over. So a crash loop costs
 // the others two rebalances in that time, one for leaving and one for coming back, and
@@ -17,11 +17,11 @@ import (
 //
 // No more than the budget of slots is left out; where more crash, the cause is hardly
 // in one of them. What is on trial in a rollout is up to the gate.
-func park(v seen, state *v1alpha1.GroupState) {
+func leaveOut(v seen, state *v1alpha1.GroupState) {
 	missing := unavailable(v, *state)
 	for _, s := range v.inSize(*state) {
 		switch {
-		case s.state.RetryAt != nil && (s.holder.consuming() || s.holder.active() && !v.parked(s)):
+		case s.state.RetryAt != nil && (s.holder.consuming() || s.holder.active() && !v.leftOut(s)):
 			kept := slotState(state, s.ordinal) // it was quicker than its deletion, or nobody was there to delete it
 			kept.RetryAt, kept.Failure = nil, ""
 		case s.state.RetryAt != nil || !s.crashesOn() || v.reading == nil:
@@ -45,8 +45,8 @@ func onTrial(state v1alpha1.GroupState, s slot) bool {
 		slices.Contains(r.Begun, s.ordinal) && !slices.Contains(r.Passed, s.ordinal)
 }
 
-// parked slots are left out of the group for now.
-func (v seen) parked(s slot) bool {
+// leftOut: the slot is out of the group for now.
+func (v seen) leftOut(s slot) bool {
 	return s.state.RetryAt != nil && v.Now.Before(s.state.RetryAt.Time)
 }
 
@@ -58,8 +58,8 @@ func (v seen) othersCan(state v1alpha1.GroupState, than slot) bool {
 	})
 }
 
-// leftOut says of a parked slot why, and until when.
-func (s slot) leftOut() string {
+// tellLeftOut says of a slot that is left out why, and until when.
+func (s slot) tellLeftOut() string {
 	return fmt.Sprintf("slot %d is left out of the group until %s, the others have its partitions: %s",
 		s.ordinal, s.state.RetryAt.UTC().Format(time.TimeOnly), s.state.Failure)
 }
