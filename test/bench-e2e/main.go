@@ -20,6 +20,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/kohort-dev/kohort/test/e2e/registry"
 	"github.com/kohort-dev/kohort/test/e2e/world"
@@ -76,6 +77,21 @@ func run(ctx context.Context) (err error) {
 		}
 		defer func() { err = errors.Join(err, b.registry.Stop()) }()
 	}
+	begin := time.Now()
+	if err := measure(ctx, b); err != nil {
+		return err
+	}
+	used, err := footprintOf(ctx, w)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nThe operator, after %v of this: %v\n", time.Since(begin).Round(time.Second), used)
+	return nil
+}
+
+// measure measures what is asked for, and prints the table.
+func measure(ctx context.Context, b bench) error {
+	q := b.question
 	title := fmt.Sprintf("%d consumers on %d partitions, %d records/s; %s; medians of %d runs", slots, partitions, perSecond, q.program.title, q.runs)
 	if q.death == nil {
 		outcomes, err := subjects.Repeat(q.runs, q.subjects, func(s subjects.Subject, _ int) (subjects.Outcome, error) { return stage(ctx, b, s, s.Measure) })
@@ -91,7 +107,7 @@ func run(ctx context.Context) (err error) {
 	}
 	failovers, err := subjects.Repeat(q.runs, q.subjects, func(s subjects.Subject, _ int) (subjects.Failover, error) {
 		return stage(ctx, b, s, func(ctx context.Context, g subjects.Group, look subjects.Look) (subjects.Failover, error) {
-			return s.Survive(ctx, g, look, func(ctx context.Context) (string, error) { return q.death.of(ctx, w, g) })
+			return s.Survive(ctx, g, look, func(ctx context.Context) (string, error) { return q.death.of(ctx, b.World, g) })
 		})
 	})
 	if err != nil {
