@@ -168,14 +168,21 @@ func changed(a, b *Reading) string {
 
 // Standing is the first of the partitions that had lag at the beginning of the
 // window and where no commit came since. One of which the lag is not known does
-// not count.
+// not count, but for this: where nothing was ever committed, records that came in the
+// first half of the window are to be consumed, whatever the client's auto.offset.reset.
 func (w Window) Standing(partitions []TopicPartition) (Partition, bool) {
 	if len(w) == 0 {
 		return Partition{}, false
 	}
 	first, last := &w[0], &w[len(w)-1]
+	half := w.Before(first.At.Add(w.Span() / 2))
 	for _, tp := range partitions {
 		a, b := first.Partition(tp), last.Partition(tp)
+		if a.untouched() && b.untouched() && len(half) > 0 {
+			if p := half[len(half)-1].Partition(tp); p.untouched() && p.End > a.End {
+				return b, true
+			}
+		}
 		behind, known := a.Lag()
 		if _, still := b.Lag(); !known || !still || behind == 0 {
 			continue
@@ -186,6 +193,9 @@ func (w Window) Standing(partitions []TopicPartition) (Partition, bool) {
 	}
 	return Partition{}, false
 }
+
+// untouched: it was read, and nothing was ever committed.
+func (p Partition) untouched() bool { return p.Err == "" && p.Topic != "" && p.Committed == nil }
 
 // position is where the group stands: its commit, or the log's start if it
 // never committed or its commit was deleted by retention.

@@ -91,6 +91,26 @@ func TestStanding(t *testing.T) {
 			reading(0, Partition{TopicPartition: tp(3), End: 10}),
 			reading(9, Partition{TopicPartition: tp(3), End: 10}),
 		}, -1},
+		{"never committed, and records came", Window{
+			reading(0, Partition{TopicPartition: tp(3), End: 10}),
+			reading(4, Partition{TopicPartition: tp(3), End: 11}),
+			reading(9, Partition{TopicPartition: tp(3), End: 11}),
+		}, 3},
+		{"never committed, and records came just now", Window{
+			reading(0, Partition{TopicPartition: tp(3), End: 10}),
+			reading(4, Partition{TopicPartition: tp(3), End: 10}),
+			reading(9, Partition{TopicPartition: tp(3), End: 11}),
+		}, -1},
+		{"the first commit", Window{
+			reading(0, Partition{TopicPartition: tp(3), End: 10}),
+			reading(4, Partition{TopicPartition: tp(3), End: 11}),
+			reading(9, known(3, 11, 0, 11)),
+		}, -1},
+		{"never committed, and unknown for a while", Window{
+			reading(0, Partition{TopicPartition: tp(3), End: 10}),
+			reading(4, Partition{TopicPartition: tp(3), End: 11, Err: "x"}),
+			reading(9, Partition{TopicPartition: tp(3), End: 11}),
+		}, -1},
 		{"one reading proves no commit", Window{reading(0, known(3, 5, 0, 10))}, 3},
 		{"unknown at the end", Window{reading(0, known(3, 5, 0, 10)), reading(9, Partition{TopicPartition: tp(3), Err: "x"})}, -1},
 		{"nothing read", nil, -1},

@@ -89,6 +89,7 @@ func TestMutations(t *testing.T) {
 	}
 	for _, m := range mutations {
 		t.Run(m.name, func(t *testing.T) {
+			t.Parallel() // a compiler keeps hardly more than one core busy
 			path, err := filepath.Abs(m.file)
 			if err != nil {
 				t.Fatal(err)

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -44,18 +45,27 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 	return r
 }
 
-// standingNow names a partition that has had lag and no commit for as long as
-// the gate would need to call it a standstill.
+// standingNow names a partition that a slot has had, with lag and without a commit, for
+// as long as the gate would need to call it a standstill.
 func standingNow(v seen, slots []slot) string {
 	recent := v.Window.Since(v.reading.At.Add(-judgeFor - pollEvery))
-	if recent.Span() < judgeFor-pollEvery {
-		return ""
-	}
 	for _, s := range slots {
-		if p, stands := recent.Standing(lag.Owned(s.members(v.reading))); stands {
-			behind, _ := p.Lag()
-			return fmt.Sprintf("slot %d (%s) commits nothing on %s: lag %d, for %d s", s.ordinal, s.name(), p.TopicPartition, behind, int(recent.Span().Seconds()))
+		joined := recent.Tail(func(r *lag.Reading) bool { return r.Err == "" && v.joined(s, r) })
+		if joined.Span() < judgeFor-pollEvery {
+			continue
 		}
+		had := lag.Owned(s.members(&joined[0]))
+		has := slices.DeleteFunc(slices.Clone(lag.Owned(s.members(v.reading))), func(tp lag.TopicPartition) bool { return !slices.Contains(had, tp) })
+		p, stands := joined.Standing(has)
+		if !stands {
+			continue
+		}
+		seconds := int(joined.Span().Seconds())
+		if behind, known := p.Lag(); known {
+			return fmt.Sprintf("slot %d (%s) commits nothing on %s: lag %d, for %d s", s.ordinal, s.name(), p.TopicPartition, behind, seconds)
+		}
+		return fmt.Sprintf("slot %d (%s) has never committed on %s, and %d records came in %d s",
+			s.ordinal, s.name(), p.TopicPartition, p.End-joined[0].Partition(p.TopicPartition).End, seconds)
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package whole
 
 import (
 	"context"
+	"regexp"
 	"sync"
 	"testing"
 
@@ -14,15 +15,15 @@ import (
 	"github.com/kohort-dev/kohort/test/lab"
 )
 
-// finds waits until the condition ClientsConform has a reason and says something.
-func (g group) finds(reason, says string) {
+// finds waits until a condition is False for a reason, and says something.
+func (g group) finds(condition, reason, says string) {
 	g.t.Helper()
-	g.until("the condition ClientsConform with "+reason, func(cg *v1alpha1.ConsumerGroup) bool {
-		c := meta.FindStatusCondition(cg.Status.Conditions, v1alpha1.ConditionClientsConform)
+	g.until("the condition "+condition+" with "+reason, func(cg *v1alpha1.ConsumerGroup) bool {
+		c := meta.FindStatusCondition(cg.Status.Conditions, condition)
 		return c != nil && c.Status == metav1.ConditionFalse && c.Reason == reason
 	})
-	c := meta.FindStatusCondition(g.get().Status.Conditions, v1alpha1.ConditionClientsConform)
-	g.Expect(c.Message).To(ContainSubstring(says))
+	c := meta.FindStatusCondition(g.get().Status.Conditions, condition)
+	g.Expect(c.Message).To(MatchRegexp(says))
 }
 
 // disturbed has a consumer beside those in pods until the test ends, which is started
@@ -114,7 +115,22 @@ func TestClientsThatDoNotConform(t *testing.T) {
 				pod := g.pods()[0]
 				g.Expect(world.Client.Delete(g.ctx(), &pod)).To(Succeed())
 			}
-			g.finds(reason, c.says)
+			g.finds(v1alpha1.ConditionClientsConform, reason, regexp.QuoteMeta(c.says))
 		})
 	}
+}
+
+// TestConsumerThatCommitsNothing is told of, although it is a member like any other. A
+// release mends it.
+func TestConsumerThatCommitsNothing(t *testing.T) {
+	t.Parallel()
+	g := start(t, "commits-nothing", 2, func(cg *v1alpha1.ConsumerGroup) {
+		cg.Spec.Template = lab.Version{Name: "v1", Behaviour: "stalled"}.Raw(cg.Name)
+	})
+	g.finds(v1alpha1.ConditionLagHealthy, v1alpha1.ReasonCommitsStand,
+		`^slot \d \(commits-nothing-.*\) has never committed on commits-nothing-\d+, and [1-9]\d* records came in \d+ s$`)
+	g.change(func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Template = lab.Version{Name: "v2"}.Raw(cg.Name) })
+	g.until("commits", func(cg *v1alpha1.ConsumerGroup) bool {
+		return meta.IsStatusConditionTrue(cg.Status.Conditions, v1alpha1.ConditionLagHealthy)
+	})
 }

@@ -153,6 +153,6 @@ func TestUncleanCloseIsToldApart(t *testing.T) {
 	})
 	g.release(lab.Version{Name: "v2"})
 	g.released(2)
-	g.finds(v1alpha1.ReasonUncleanClose, "ended by itself, and the group did not hear of it")
+	g.finds(v1alpha1.ConditionClientsConform, v1alpha1.ReasonUncleanClose, "ended by itself, and the group did not hear of it")
 	g.nothingLost(0)
 }
