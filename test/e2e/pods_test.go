@@ -66,8 +66,7 @@ var _ = Describe("A consumer", func() {
 		g := start(ctx, 3)
 		before, pod := g.rebalances(), g.holder(ctx, 2)
 		g.twice = commitsEvery
-		_, err := stage.OnNode(ctx, pod.Spec.NodeName, "pkill", "-9", "-f", "^/consumer")
-		Expect(err).NotTo(HaveOccurred())
+		killProcess(ctx, pod)
 		g.until(ctx, "a restart", func(*v1alpha1.ConsumerGroup) bool {
 			for _, now := range g.pods(ctx) {
 				if now.UID == pod.UID && now.Status.ContainerStatuses[0].RestartCount > 0 {
