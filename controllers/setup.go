@@ -169,7 +169,9 @@ func (r *ConsumerGroupReconciler) setup(mgr ctrl.Manager) error {
 		// By label and not by owner: pods of another owner may hold a slot.
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(groupOfPod)).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.groupsOnNode), builder.WithPredicates(drains)).
-		Owns(&policyv1.PodDisruptionBudget{}).
+		// Somebody else's as well: no pod can be evicted that is also in one of Kohort's. Of
+		// their status, which changes with each pod, nothing is asked.
+		Watches(&policyv1.PodDisruptionBudget{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.KafkaCluster{}, handler.EnqueueRequestsFromMapFunc(r.groupsOn)).
 		WatchesRawSource(r.Clusters).
 		WithOptions(controllerOptions(groupsAtOnce))
@@ -216,6 +218,11 @@ func (r *ConsumerGroupReconciler) groupsOn(ctx context.Context, cluster client.O
 	return r.requests(ctx, func(group *v1alpha1.ConsumerGroup) bool {
 		return clusterKey(group) == client.ObjectKeyFromObject(cluster)
 	})
+}
+
+// groupsIn are the ConsumerGroups in the namespace of an object.
+func (r *ConsumerGroupReconciler) groupsIn(ctx context.Context, object client.Object) []reconcile.Request {
+	return r.requests(ctx, func(group *v1alpha1.ConsumerGroup) bool { return group.Namespace == object.GetNamespace() })
 }
 
 func (r *ConsumerGroupReconciler) requests(ctx context.Context, wanted func(*v1alpha1.ConsumerGroup) bool) []reconcile.Request {

@@ -8,8 +8,10 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/test/e2e/cluster"
@@ -27,6 +29,10 @@ var _ = Describe("A node", Serial, func() {
 			},
 		}
 		Expect(stage.Client.Create(ctx, budget)).To(Succeed())
+		// No pod can be evicted that is in two of them, and kubectl gives up at once.
+		Eventually(func() error {
+			return stage.Client.Get(ctx, ctrlclient.ObjectKey{Namespace: g.namespace, Name: groupName}, &policyv1.PodDisruptionBudget{})
+		}).WithContext(ctx).Should(Satisfy(apierrors.IsNotFound), "Kohort's own budget gives way")
 		DeferCleanup(func(ctx SpecContext) {
 			_, err := stage.Kubectl(ctx, "uncordon", node)
 			Expect(err).NotTo(HaveOccurred())
