@@ -72,7 +72,7 @@ func run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, w.Stop(context.WithoutCancel(ctx))) }()
 	b := bench{World: w, question: q}
 	if q.absent {
-		if b.registry, err = registry.Serve(ctx, w.Cluster, world.ConsumerImage); err != nil {
+		if b.registry, err = registry.Serve(ctx, w.Cluster, world.ConsumerImage, filepath.Join(w.Out, "registry.log")); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, b.registry.Stop()) }()

@@ -33,21 +33,22 @@ const (
 type Registry struct {
 	address string
 	dir     string
+	log     *os.File
 	server  *process.Process
 }
 
 // Serve starts a registry that a kind cluster's nodes can pull from without TLS,
 // and puts an image of the Docker Engine there. The program is crane, which CRANE
-// names, or the PATH.
-func Serve(ctx context.Context, c *cluster.Cluster, image string) (*Registry, error) {
+// names, or the PATH; what it says is kept in a file.
+func Serve(ctx context.Context, c *cluster.Cluster, image, log string) (*Registry, error) {
 	r := &Registry{}
-	if err := r.serve(ctx, c, image); err != nil {
+	if err := r.serve(ctx, c, image, log); err != nil {
 		return nil, errors.Join(fmt.Errorf("run an image registry: %w", err), r.Stop())
 	}
 	return r, nil
 }
 
-func (r *Registry) serve(ctx context.Context, c *cluster.Cluster, image string) (err error) {
+func (r *Registry) serve(ctx context.Context, c *cluster.Cluster, image, log string) (err error) {
 	if c.Kind == "" {
 		return errors.New("it needs a kind cluster, whose nodes can be told where it is")
 	}
@@ -59,8 +60,11 @@ func (r *Registry) serve(ctx context.Context, c *cluster.Cluster, image string) 
 	if r.dir, err = os.MkdirTemp("", "kohort-registry-"); err != nil {
 		return fmt.Errorf("make its folder: %w", err)
 	}
+	if r.log, err = os.Create(log); err != nil {
+		return fmt.Errorf("make its log: %w", err)
+	}
 	r.server, err = process.Start(context.WithoutCancel(ctx), process.Spec{
-		Path: crane(), Args: []string{"registry", "serve", "--address", r.address, "--disk", r.dir}, Stderr: os.Stderr,
+		Path: crane(), Args: []string{"registry", "serve", "--address", r.address, "--disk", r.dir}, Stderr: r.log,
 	})
 	if err != nil {
 		return err
@@ -164,10 +168,14 @@ func (r *Registry) Stop() error {
 		r.server.Kill()
 		r.server.Wait()
 	}
-	if r.dir == "" {
-		return nil
+	var errs []error
+	if r.log != nil {
+		errs = append(errs, r.log.Close())
 	}
-	return os.RemoveAll(r.dir)
+	if r.dir != "" {
+		errs = append(errs, os.RemoveAll(r.dir))
+	}
+	return errors.Join(errs...)
 }
 
 func crane() string { return cmp.Or(os.Getenv("CRANE"), "crane") }
