@@ -78,6 +78,11 @@ func TestNewest(t *testing.T) {
 	}
 }
 
+// untouched is a partition on which nothing was ever committed.
+func untouched(partition int32, end int64) Partition {
+	return Partition{TopicPartition: tp(partition), End: end}
+}
+
 func TestStanding(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -87,29 +92,26 @@ func TestStanding(t *testing.T) {
 		{"lag and no commit", Window{reading(0, known(3, 5, 0, 10)), reading(9, known(3, 5, 0, 20))}, 3},
 		{"lag and a commit", Window{reading(0, known(3, 5, 0, 10)), reading(9, known(3, 6, 0, 20))}, -1},
 		{"no lag at first", Window{reading(0, known(3, 10, 0, 10)), reading(9, known(3, 10, 0, 20))}, -1},
-		{"never committed", Window{
-			reading(0, Partition{TopicPartition: tp(3), End: 10}),
-			reading(9, Partition{TopicPartition: tp(3), End: 10}),
-		}, -1},
+		{"never committed", Window{reading(0, untouched(3, 10)), reading(9, untouched(3, 10))}, -1},
 		{"never committed, and records came", Window{
-			reading(0, Partition{TopicPartition: tp(3), End: 10}),
-			reading(4, Partition{TopicPartition: tp(3), End: 11}),
-			reading(9, Partition{TopicPartition: tp(3), End: 11}),
+			reading(0, untouched(3, 10)),
+			reading(4, untouched(3, 11)),
+			reading(9, untouched(3, 11)),
 		}, 3},
 		{"never committed, and records came just now", Window{
-			reading(0, Partition{TopicPartition: tp(3), End: 10}),
-			reading(4, Partition{TopicPartition: tp(3), End: 10}),
-			reading(9, Partition{TopicPartition: tp(3), End: 11}),
+			reading(0, untouched(3, 10)),
+			reading(4, untouched(3, 10)),
+			reading(9, untouched(3, 11)),
 		}, -1},
 		{"the first commit", Window{
-			reading(0, Partition{TopicPartition: tp(3), End: 10}),
-			reading(4, Partition{TopicPartition: tp(3), End: 11}),
+			reading(0, untouched(3, 10)),
+			reading(4, untouched(3, 11)),
 			reading(9, known(3, 11, 0, 11)),
 		}, -1},
 		{"never committed, and unknown for a while", Window{
-			reading(0, Partition{TopicPartition: tp(3), End: 10}),
+			reading(0, untouched(3, 10)),
 			reading(4, Partition{TopicPartition: tp(3), End: 11, Err: "x"}),
-			reading(9, Partition{TopicPartition: tp(3), End: 11}),
+			reading(9, untouched(3, 11)),
 		}, -1},
 		{"one reading proves no commit", Window{reading(0, known(3, 5, 0, 10))}, 3},
 		{"unknown at the end", Window{reading(0, known(3, 5, 0, 10)), reading(9, Partition{TopicPartition: tp(3), Err: "x"})}, -1},

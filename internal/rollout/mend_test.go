@@ -15,9 +15,8 @@ func TestLostSlotAwaitsAPerson(t *testing.T) {
 	s.w.lostWaits, s.w.rebalances = true, 0
 	pod := s.holder(1)
 	s.w.losePod(pod)
-	pod.endAt = s.w.now
 	s.w.savePods()
-	s.goOn(simSession / 4)
+	s.goOn(30 * time.Second)
 	if want := "when its process is dead for certain, set the annotation kohort.dev/replace-lost=" + pod.Name; !strings.Contains(s.told, want) {
 		t.Errorf("%q does not say %q", s.told, want)
 	}
@@ -25,11 +24,24 @@ func TestLostSlotAwaitsAPerson(t *testing.T) {
 		t.Errorf("the holder is %s, was %s; %v", got, pod.UID, s.last.Actions)
 	}
 	s.w.lostDead = []string{"another", pod.Name}
+	if !s.until(2*time.Minute, s.finished) {
+		t.Errorf("it is not replaced: %s", s.unfinished())
+	}
+}
+
+// The word of a person is enough: nothing is left to the member's session, which is not
+// over yet.
+func TestLostMemberGoesAtAPersonsWord(t *testing.T) {
+	s := newStage(t, 2)
+	s.w.lostWaits = true
+	pod := s.holder(1)
+	s.w.losePod(pod)
+	pod.endAt = s.w.now
+	s.w.savePods()
+	s.goOn(simSession / 4)
+	s.w.lostDead = []string{pod.Name}
 	if !s.until(simSession/2, func() bool { return s.state().Slots[1].Holder != pod.UID }) {
 		t.Errorf("its member is left to its session: %s", s.told)
-	}
-	if !s.until(time.Minute, s.finished) {
-		t.Errorf("it is not replaced: %s", s.unfinished())
 	}
 }
 

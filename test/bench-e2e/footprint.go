@@ -13,14 +13,13 @@ import (
 
 // footprint is what the operator took of the machine, all replicas together.
 type footprint struct {
-	Memory int64 // working set, bytes
-	CPU    time.Duration
-	// Replicas that it was measured for.
-	Replicas int
+	memory   int64 // working sets, bytes
+	cpu      time.Duration
+	replicas int // for which it was measured
 }
 
 func (f footprint) String() string {
-	return fmt.Sprintf("%d replicas, working sets of %d MB together, %.1f s of CPU time", f.Replicas, f.Memory>>20, f.CPU.Seconds())
+	return fmt.Sprintf("%d replicas, working sets of %d MB together, %.1f s of CPU time", f.replicas, f.memory>>20, f.cpu.Seconds())
 }
 
 // summary is the part of a kubelet's /stats/summary that has containers.
@@ -53,10 +52,10 @@ func footprintOf(ctx context.Context, w *world.World) (f footprint, err error) {
 			if p.PodRef.Name != pod.Name || p.PodRef.Namespace != pod.Namespace {
 				continue
 			}
-			f.Replicas++
+			f.replicas++
 			for _, c := range p.Containers {
-				f.Memory += c.Memory.WorkingSetBytes
-				f.CPU += time.Duration(c.CPU.UsageCoreNanoSeconds)
+				f.memory += c.Memory.WorkingSetBytes
+				f.cpu += time.Duration(c.CPU.UsageCoreNanoSeconds)
 			}
 		}
 	}

@@ -76,29 +76,20 @@ func TestGroupConfigurationIsRefused(t *testing.T) {
 	kept := w.groupConfig()
 	kept.refuse(kerr.GroupAuthorizationFailed)
 	w.kafkaCluster()
-	w.group(1, byConsumerProtocol)
+	w.group(0, byConsumerProtocol)
 	// The clock lags behind, and catches up: a reading would be too old otherwise.
 	behind := func(lag time.Duration) { w.operator.groups.Now = func() time.Time { return time.Now().Add(-lag) } }
-	operatorUntil := func(what string, holds func() bool) {
-		t.Helper()
-		for end := time.Now().Add(patience); !holds(); time.Sleep(pollEvery) {
-			w.must(w.step())
-			if time.Now().After(end) {
-				t.Fatalf("not after %s: %s\n%s", patience, what, w.describe())
-			}
-		}
-	}
 	behind(3 * configureRetry)
-	operatorUntil("it is asked", func() bool { return len(kept.requests()) == 1 })
+	w.until("it is asked", func() bool { return len(kept.requests()) == 1 })
 	w.must(w.step())
 	behind(2 * configureRetry)
-	operatorUntil("it is asked again", func() bool { return len(kept.requests()) == 2 })
+	w.until("it is asked again", func() bool { return len(kept.requests()) == 2 })
 	if n := w.operator.told.count("GroupNotConfigured"); n != 1 {
 		t.Errorf("the refusal was told %d times, want once: %q", n, w.operator.told.notes())
 	}
 	kept.refuse(nil)
 	behind(configureRetry)
-	operatorUntil("it is asked once more", func() bool { return len(kept.requests()) == 3 })
+	w.until("it is asked once more", func() bool { return len(kept.requests()) == 3 })
 	behind(0)
 	for range 3 {
 		w.must(w.step())

@@ -129,8 +129,10 @@ func TestConsumerThatCommitsNothing(t *testing.T) {
 	})
 	g.finds(v1alpha1.ConditionLagHealthy, v1alpha1.ReasonCommitsStand,
 		`^slot \d \(commits-nothing-.*\) has never committed on commits-nothing-\d+, and [1-9]\d* records came in \d+ s$`)
-	g.change(func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Template = lab.Version{Name: "v2"}.Raw(cg.Name) })
-	g.until("commits", func(cg *v1alpha1.ConsumerGroup) bool {
+	g.release(lab.Version{Name: "v2"})
+	g.released(2)
+	g.until("the condition LagHealthy", func(cg *v1alpha1.ConsumerGroup) bool {
 		return meta.IsStatusConditionTrue(cg.Status.Conditions, v1alpha1.ConditionLagHealthy)
 	})
+	g.nothingLost(0)
 }
