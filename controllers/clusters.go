@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -9,11 +10,15 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/kohort-dev/kohort/internal/kafka"
 	"github.com/kohort-dev/kohort/internal/lag"
 )
+
+// boundsEvery is how often brokers are asked for their bounds of session timeouts.
+const boundsEvery = 5 * time.Minute
 
 // clientID is how the operator's connections are called at the brokers.
 const clientID = "kohort"
@@ -38,6 +43,10 @@ type connection struct {
 	client    *kafka.Client
 	collector *kafka.Collector
 	stop      context.CancelFunc
+
+	// bounds were asked for at boundsAt.
+	bounds   kafka.SessionBounds
+	boundsAt time.Time
 }
 
 // subject is a group of a connection.
@@ -125,6 +134,32 @@ func (c *Clusters) Ping(ctx context.Context, cluster types.NamespacedName) (kafk
 		return kafka.Info{}, err
 	}
 	return connected.client.Ping(ctx)
+}
+
+// SessionBounds are what a cluster's brokers allow as session timeout, as they said
+// within boundsEvery. Zero: they do not say. An error is asked again the next time.
+func (c *Clusters) SessionBounds(ctx context.Context, cluster types.NamespacedName) (kafka.SessionBounds, error) {
+	connected, err := c.connection(cluster)
+	if err != nil {
+		return kafka.SessionBounds{}, err
+	}
+	c.mu.Lock()
+	known, due := connected.bounds, time.Since(connected.boundsAt) >= boundsEvery
+	c.mu.Unlock()
+	if !due {
+		return known, nil
+	}
+	bounds, err := connected.client.SessionBounds(ctx)
+	if err != nil && !errors.Is(err, kafka.ErrDenied) {
+		return kafka.SessionBounds{}, err
+	}
+	if err != nil {
+		logf.FromContext(ctx).Info("Left the session timeouts without the brokers' bounds", "reason", err.Error())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	connected.bounds, connected.boundsAt = bounds, time.Now()
+	return bounds, nil
 }
 
 // RemoveMembers removes members from a group.

@@ -81,6 +81,10 @@ func groupOf(s seen) rollout.Group {
 		Warm:           spec.Rollout.Warm,
 		NoRoom:         s.recalls.noRoom(s.now),
 	}
+	if c := s.cluster; c != nil && c.Status.SessionTimeout != nil && !g.Consumer {
+		g.BrokerMin = time.Duration(c.Status.SessionTimeout.MinSeconds) * time.Second
+		g.BrokerMax = time.Duration(c.Status.SessionTimeout.MaxSeconds) * time.Second
+	}
 	if at := s.group.DeletionTimestamp; at != nil {
 		g.DeletedAt = at.Time
 	}

@@ -79,6 +79,23 @@ func (r *KafkaClusterReconciler) connect(ctx context.Context, cluster *v1alpha1.
 	return r.Clusters.Ping(ctx, key)
 }
 
+// boundsOf is what the brokers allow as session timeout, in whole seconds that they do;
+// what they said last if they do not answer now.
+func (r *KafkaClusterReconciler) boundsOf(ctx context.Context, cluster *v1alpha1.KafkaCluster) *v1alpha1.SessionBounds {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	b, err := r.Clusters.SessionBounds(ctx, client.ObjectKeyFromObject(cluster))
+	switch {
+	case err != nil:
+		return cluster.Status.SessionTimeout
+	case b == kafka.SessionBounds{}:
+		return nil
+	}
+	return &v1alpha1.SessionBounds{
+		MinSeconds: int32((b.Min + time.Second - 1) / time.Second), MaxSeconds: int32(b.Max / time.Second),
+	}
+}
+
 func (r *KafkaClusterReconciler) report(ctx context.Context, cluster *v1alpha1.KafkaCluster, info kafka.Info, err error) error {
 	before := cluster.Status.DeepCopy()
 	ready := metav1.Condition{
@@ -89,6 +106,7 @@ func (r *KafkaClusterReconciler) report(ctx context.Context, cluster *v1alpha1.K
 		ready.Status, ready.Reason = metav1.ConditionTrue, v1alpha1.ReasonConnected
 		ready.Message = fmt.Sprintf("%d brokers answer", info.Brokers)
 		cluster.Status.ClusterID, cluster.Status.Brokers = info.ClusterID, info.Brokers
+		cluster.Status.SessionTimeout = r.boundsOf(ctx, cluster)
 	case errors.As(err, new(secretError)):
 		ready.Reason, ready.Message = v1alpha1.ReasonSecretInvalid, err.Error()
 	case errors.Is(err, kafka.ErrRefused), errors.Is(err, kafka.ErrDenied):

@@ -114,10 +114,12 @@ type SlotState struct {
 	// revisionBefore is that of the slot's last consumer, which has ended.
 	// +optional
 	RevisionBefore string `json:"revisionBefore,omitempty"`
-	// killed: the slot's last consumer did not end within its grace period, and was
-	// killed.
+	// killed: the slot's last consumer was ended by SIGKILL, by whomever.
 	// +optional
 	Killed bool `json:"killed,omitempty"`
+	// deaf: it was, since it did not end within its grace period.
+	// +optional
+	Deaf bool `json:"deaf,omitempty"`
 	// unclean: the slot's last consumer ended by itself, and the group did not hear of it
 	// (membership.protocol Consumer).
 	// +optional

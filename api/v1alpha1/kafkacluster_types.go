@@ -119,4 +119,19 @@ type KafkaClusterStatus struct {
 	// brokers is how many brokers are there.
 	// +optional
 	Brokers int32 `json:"brokers,omitempty"`
+	// sessionTimeout is what the brokers allow as the session timeout of classic members
+	// (group.min.session.timeout.ms, group.max.session.timeout.ms). Absent: not known; the
+	// operator's user needs DESCRIBE_CONFIGS on the Kafka cluster.
+	// +optional
+	SessionTimeout *SessionBounds `json:"sessionTimeout,omitempty"`
+}
+
+// SessionBounds bound a session timeout.
+type SessionBounds struct {
+	// minSeconds is the shortest one. Absent: not known.
+	// +optional
+	MinSeconds int32 `json:"minSeconds,omitempty"`
+	// maxSeconds is the longest one. Absent: not known.
+	// +optional
+	MaxSeconds int32 `json:"maxSeconds,omitempty"`
 }

@@ -37,7 +37,7 @@ type Membership struct {
 	// heartbeatSeconds is after how many seconds a member shows again that it is there, and
 	// bounds how soon the others notice a rebalance. At most a third of
 	// sessionTimeout.minSeconds; with protocol Consumer from 5 to 15. Default: 3 (protocol
-	// Consumer: the broker's, 5 unless it is configured otherwise).
+	// Consumer: 5).
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100

@@ -38,22 +38,15 @@ func Owned(members []Member) []TopicPartition {
 	return all
 }
 
-// Share is what a member owns of one topic: so many partitions from the first of them on,
-// if they are neighbours.
-type Share struct{ First, Many int32 }
-
-// Of is what a member owns of a topic.
-func (m Member) Of(topic string) Share {
-	var s Share
+// Of are the partitions that a member owns of a topic, in their order.
+func (m Member) Of(topic string) []int32 {
+	var owned []int32
 	for _, tp := range m.Assigned {
 		if tp.Topic == topic {
-			if s.Many == 0 {
-				s.First = tp.Partition
-			}
-			s.Many++
+			owned = append(owned, tp.Partition)
 		}
 	}
-	return s
+	return owned
 }
 
 // Owns says whether a member owns a partition.
@@ -67,6 +60,30 @@ func (r *Reading) Owns(tp TopicPartition) bool {
 // Subscribed says whether a member subscribes to a topic.
 func (r *Reading) Subscribed(topic string) bool {
 	return slices.ContainsFunc(r.Members, func(m Member) bool { return slices.Contains(m.Topics, topic) })
+}
+
+// Unsubscribed are the partitions that members own of topics to which none of them
+// subscribes, in the order of the members. None is known to be one if a member does not
+// say what it subscribes to.
+func (r *Reading) Unsubscribed() []TopicPartition {
+	topics := map[string]bool{}
+	for _, m := range r.Members {
+		if len(m.Topics) == 0 {
+			return nil
+		}
+		for _, topic := range m.Topics {
+			topics[topic] = true
+		}
+	}
+	var unsubscribed []TopicPartition
+	for _, m := range r.Members {
+		for _, tp := range m.Assigned {
+			if !topics[tp.Topic] {
+				unsubscribed = append(unsubscribed, tp)
+			}
+		}
+	}
+	return unsubscribed
 }
 
 // Unowned are the partitions that no member owns, in order.

@@ -10,6 +10,15 @@ type Owner struct {
 	First, Many int32
 }
 
+// Partitions are what the owner has, in their order.
+func (o Owner) Partitions() []int32 {
+	var all []int32
+	for p := o.First; p < o.First+o.Many; p++ {
+		all = append(all, p)
+	}
+	return all
+}
+
 // PredictRange is who owns the partitions of a topic by the assignor Range: the ids in
 // text order, each its share, the first ones one more where it does not come out even
 // (Java: RangeAssignor.assign; so do librdkafka, franz-go and the broker's own).

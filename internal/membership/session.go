@@ -31,6 +31,9 @@ type Session struct {
 	Restarts []time.Duration
 	// Min and Max bound the timeout.
 	Min, Max time.Duration
+	// BrokerMin and BrokerMax are the brokers' bounds, which win: a client outside of them
+	// is refused. Zero: not known.
+	BrokerMin, BrokerMax time.Duration
 	// Heartbeat interval: the last one may have been so long before the stop.
 	Heartbeat time.Duration
 	// Present timeout; 0: there is none yet.
@@ -42,9 +45,9 @@ type Session struct {
 // a consumer that is gone for good is removed, and need not be waited for.
 func (s Session) Timeout() (timeout time.Duration, why string) {
 	if len(s.Restarts) == 0 {
-		return s.clamp(max(s.Present, s.Min)), "no restart was measured yet"
+		return s.clamp(s.Min), "no restart was measured yet" + s.bounded(s.Min)
 	}
-	usual := s.usual()
+	usual := s.Usual()
 	need := sessionMargin * (usual + s.Heartbeat)
 	why = fmt.Sprintf("restarts take up to %d s (%d measured); with a heartbeat interval of %d s, and doubled, that is %d s",
 		seconds(usual), len(s.Restarts), seconds(s.Heartbeat), seconds(need))
@@ -52,18 +55,31 @@ func (s Session) Timeout() (timeout time.Duration, why string) {
 	if s.Present > wanted && step(need*lowerMargin/100) >= s.Present {
 		wanted = s.Present // so close that it would go to and fro
 	}
-	timeout = s.clamp(wanted)
-	switch {
-	case wanted > s.Max:
-		why += fmt.Sprintf(", and maxSeconds allows %d s", seconds(s.Max))
-	case wanted < s.Min:
-		why += fmt.Sprintf(", and minSeconds asks for %d s", seconds(s.Min))
-	}
-	return timeout, why
+	return s.clamp(wanted), why + s.bounded(wanted)
 }
 
-// usual is what restarts take at most, those aside that are out of the ordinary.
-func (s Session) usual() time.Duration {
+// bounded says which bound changes a timeout that is wanted.
+func (s Session) bounded(wanted time.Duration) string {
+	timeout := s.clamp(wanted)
+	switch own := min(max(wanted, s.Min), s.Max); {
+	case timeout < own:
+		return fmt.Sprintf(", and the brokers allow %d s (group.max.session.timeout.ms)", seconds(timeout))
+	case timeout > own:
+		return fmt.Sprintf(", and the brokers ask for %d s (group.min.session.timeout.ms)", seconds(timeout))
+	case own < wanted:
+		return fmt.Sprintf(", and maxSeconds allows %d s", seconds(own))
+	case own > wanted:
+		return fmt.Sprintf(", and minSeconds asks for %d s", seconds(own))
+	}
+	return ""
+}
+
+// Usual is what restarts take at most, those aside that are out of the ordinary; 0 if none
+// was measured.
+func (s Session) Usual() time.Duration {
+	if len(s.Restarts) == 0 {
+		return 0
+	}
 	sorted := slices.Sorted(slices.Values(s.Restarts))
 	rank := (len(sorted)*usualPercent + 99) / 100 // nearest rank
 	if len(sorted) >= asideFrom {
@@ -72,7 +88,13 @@ func (s Session) usual() time.Duration {
 	return sorted[rank-1]
 }
 
-func (s Session) clamp(d time.Duration) time.Duration { return min(max(d, s.Min), s.Max) }
+func (s Session) clamp(d time.Duration) time.Duration {
+	d = max(min(max(d, s.Min), s.Max), s.BrokerMin)
+	if s.BrokerMax > 0 {
+		d = min(d, s.BrokerMax)
+	}
+	return d
+}
 
 // step is the shortest timeout to choose that is not below a need.
 func step(need time.Duration) time.Duration {

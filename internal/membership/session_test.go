@@ -67,6 +67,46 @@ func TestSessionTimeout(t *testing.T) {
 	}
 }
 
+// The brokers' bounds win over those of the spec.
+func TestSessionTimeoutWithinTheBrokersBounds(t *testing.T) {
+	s := func(n int) time.Duration { return time.Duration(n) * time.Second }
+	for name, c := range map[string]struct {
+		of   Session
+		want time.Duration
+		why  string
+	}{
+		"nothing measured": {Session{Min: s(45), Max: s(300), BrokerMin: s(6), BrokerMax: s(1800)}, s(45), "no restart was measured yet"},
+		"nothing measured, and less is allowed": {
+			Session{Min: s(45), Max: s(300), BrokerMax: s(30)}, s(30),
+			"no restart was measured yet, and the brokers allow 30 s (group.max.session.timeout.ms)",
+		},
+		"nothing measured, and more was asked for": {Session{Min: s(45), Max: s(300), Present: s(60)}, s(45), "no restart was measured yet"},
+		"nothing measured, and they ask for more": {
+			Session{Min: s(10), Max: s(300), Present: s(45), BrokerMin: s(45)}, s(45),
+			"no restart was measured yet, and the brokers ask for 45 s (group.min.session.timeout.ms)",
+		},
+		"longer than they allow": {
+			Session{Restarts: []time.Duration{s(60)}, Min: s(45), Max: s(300), BrokerMax: s(60)}, s(60),
+			"restarts take up to 60 s (1 measured); with a heartbeat interval of 3 s, and doubled, that is 126 s, and the brokers allow 60 s (group.max.session.timeout.ms)",
+		},
+		"shorter than they ask for": {
+			Session{Restarts: []time.Duration{s(1)}, Min: s(6), Max: s(20), BrokerMin: s(30)}, s(30),
+			"restarts take up to 1 s (1 measured); with a heartbeat interval of 3 s, and doubled, that is 8 s, and the brokers ask for 30 s (group.min.session.timeout.ms)",
+		},
+		"the spec allows less": {
+			Session{Restarts: []time.Duration{s(60)}, Min: s(45), Max: s(90), BrokerMax: s(300)}, s(90),
+			"restarts take up to 60 s (1 measured); with a heartbeat interval of 3 s, and doubled, that is 126 s, and maxSeconds allows 90 s",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.of.Heartbeat = s(3)
+			if timeout, why := c.of.Timeout(); timeout != c.want || why != c.why {
+				t.Errorf("%v, %s\nwant %v, %s", timeout, why, c.want, c.why)
+			}
+		})
+	}
+}
+
 // A timeout that is chosen stays while restarts go up and down a little.
 func TestSessionTimeoutSeldomChanges(t *testing.T) {
 	s := Session{Min: 6 * time.Second, Max: 1800 * time.Second, Heartbeat: 3 * time.Second}
@@ -75,7 +115,7 @@ func TestSessionTimeoutSeldomChanges(t *testing.T) {
 		s.Restarts = append(s.Restarts, time.Duration(20+i*7%11)*time.Second) // 20 to 30 s
 		s.Restarts = s.Restarts[max(0, len(s.Restarts)-20):]
 		timeout, _ := s.Timeout()
-		if usual := s.usual(); timeout <= usual+s.Heartbeat {
+		if usual := s.Usual(); timeout <= usual+s.Heartbeat {
 			t.Fatalf("%v for restarts of %v", timeout, usual)
 		}
 		if timeout != s.Present {

@@ -2,6 +2,7 @@ package pods
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,20 +37,37 @@ var insufficient = regexp.MustCompile(`Insufficient ([^\s,.]+(?:\.[^\s,.]+)*)`)
 // stands there: then the pod can only follow when that one has gone. "" if it is
 // for something else, or has not been so for a few seconds yet.
 func Crowded(pod, predecessor *corev1.Pod, now time.Time) string {
-	c := condition(pod, corev1.PodScheduled)
-	if c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable || now.Sub(c.LastTransitionTime.Time) < crowdedAfter {
+	reasons, since := noNode(pod)
+	if reasons == "" || now.Sub(since) < crowdedAfter {
 		return ""
 	}
-	// What preemption could do comes after the reasons, in the same words.
-	reasons, _, _ := strings.Cut(c.Message, " preemption:")
-	taken := strings.Contains(reasons, portsTaken) && sharePort(pod, predecessor) || leavesEnough(reasons, pod, predecessor)
-	for _, reason := range takenBy {
-		taken = taken || strings.Contains(reasons, reason)
-	}
-	if !taken {
+	port := strings.Contains(reasons, portsTaken) && sharePort(pod, predecessor)
+	if !port && !isTaken(reasons) && !leavesEnough(reasons, pod, predecessor) {
 		return ""
 	}
 	return shorten(strings.TrimSuffix(reasons, "."))
+}
+
+// NoRoom says whether no node has room for a pod, for a reason that ends when some other
+// pod goes.
+func NoRoom(pod *corev1.Pod) bool {
+	reasons, _ := noNode(pod)
+	return isTaken(reasons) || strings.Contains(reasons, portsTaken) || insufficient.MatchString(reasons)
+}
+
+// noNode is why no node takes a pod, and since when; "" if one may.
+func noNode(pod *corev1.Pod) (reasons string, since time.Time) {
+	c := condition(pod, corev1.PodScheduled)
+	if c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable {
+		return "", time.Time{}
+	}
+	// What preemption could do comes after the reasons, in the same words.
+	reasons, _, _ = strings.Cut(c.Message, " preemption:")
+	return reasons, c.LastTransitionTime.Time
+}
+
+func isTaken(reasons string) bool {
+	return slices.ContainsFunc(takenBy, func(reason string) bool { return strings.Contains(reasons, reason) })
 }
 
 // leavesEnough: a resource is short, and the predecessor has as much of it as the

@@ -29,17 +29,18 @@ func TestCrowded(t *testing.T) {
 		reason, message  string
 		since            time.Duration
 		want             string
+		noRoom           bool
 	}{
-		"the predecessor has the port":      {needs(80, "1Gi"), needs(80, "1Gi"), "Unschedulable", ports + preemption, long, ports},
-		"somebody else has it":              {needs(80, "1Gi"), needs(81, "1Gi"), "Unschedulable", ports, long, ""},
-		"it was a moment ago":               {needs(80, "1Gi"), needs(80, "1Gi"), "Unschedulable", ports, 4 * time.Second, ""},
-		"the predecessor has the memory":    {needs(0, "1Gi"), needs(0, "1Gi"), "Unschedulable", "3 Insufficient memory.", long, "3 Insufficient memory"},
-		"it asks for more memory":           {needs(0, "2Gi"), needs(0, "1Gi"), "Unschedulable", "3 Insufficient memory.", long, ""},
-		"it also asks for what nobody has":  {needs(0, "1Gi"), needs(0, "1Gi"), "Unschedulable", "2 Insufficient memory, 1 Insufficient cpu.", long, "2 Insufficient memory, 1 Insufficient cpu"},
-		"the predecessor keeps others away": {needs(0, "1Gi"), needs(0, "1Gi"), "Unschedulable", "3 node(s) didn't match pod anti-affinity rules" + preemption, long, "3 node(s) didn't match pod anti-affinity rules"},
-		"nobody's going helps":              {needs(0, "1Gi"), needs(0, "1Gi"), "Unschedulable", selector + preemption, long, ""},
-		"it is held back by a gate":         {needs(0, "1Gi"), needs(0, "1Gi"), "SchedulingGated", "3 Insufficient memory", long, ""},
-		"a resource with a dot in its name": {needs(0, "1Gi"), needs(0, "1Gi"), "Unschedulable", "3 Insufficient example.com/gpu.", long, "3 Insufficient example.com/gpu"},
+		"the predecessor has the port":      {needs(80, "1Gi"), needs(80, "1Gi"), "Unschedulable", ports + preemption, long, ports, true},
+		"somebody else has it":              {needs(80, "1Gi"), needs(81, "1Gi"), "Unschedulable", ports, long, "", true},
+		"it was a moment ago":               {needs(80, "1Gi"), needs(80, "1Gi"), "Unschedulable", ports, 4 * time.Second, "", true},
+		"the predecessor has the memory":    {needs(0, "1Gi"), needs(0, "1Gi"), "Unschedulable", "3 Insufficient memory.", long, "3 Insufficient memory", true},
+		"it asks for more memory":           {needs(0, "2Gi"), needs(0, "1Gi"), "Unschedulable", "3 Insufficient memory.", long, "", true},
+		"it also asks for what nobody has":  {needs(0, "1Gi"), needs(0, "1Gi"), "Unschedulable", "2 Insufficient memory, 1 Insufficient cpu.", long, "2 Insufficient memory, 1 Insufficient cpu", true},
+		"the predecessor keeps others away": {needs(0, "1Gi"), needs(0, "1Gi"), "Unschedulable", "3 node(s) didn't match pod anti-affinity rules" + preemption, long, "3 node(s) didn't match pod anti-affinity rules", true},
+		"nobody's going helps":              {needs(0, "1Gi"), needs(0, "1Gi"), "Unschedulable", selector + preemption, long, "", false},
+		"it is held back by a gate":         {needs(0, "1Gi"), needs(0, "1Gi"), "SchedulingGated", "3 Insufficient memory", long, "", false},
+		"a resource with a dot in its name": {needs(0, "1Gi"), needs(0, "1Gi"), "Unschedulable", "3 Insufficient example.com/gpu.", long, "3 Insufficient example.com/gpu", true},
 	} {
 		c.pod.Status.Conditions = []corev1.PodCondition{{
 			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: c.reason, Message: prefix + c.message,
@@ -51,6 +52,9 @@ func TestCrowded(t *testing.T) {
 		}
 		if got := Crowded(c.pod, c.predecessor, now); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+		if got := NoRoom(c.pod); got != c.noRoom {
+			t.Errorf("%s: no room: %t, want %t", name, got, c.noRoom)
 		}
 	}
 }

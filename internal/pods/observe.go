@@ -39,8 +39,9 @@ type Observation struct {
 	Grace     time.Duration
 	// Ended: no process of the consumer runs or will run.
 	Ended bool
-	// Killed: its consumer did not end within the grace period, and was killed.
-	Killed bool
+	// Killed: its consumer was ended by SIGKILL, as far as the kubelet has said. Deaf: it
+	// was on its way out, and did not end within the grace period.
+	Killed, Deaf bool
 	// Kept: the object stays after the deletion until Kohort lets it go.
 	Kept bool
 	// Forced: it is being deleted by force, and has not ended.
@@ -55,6 +56,8 @@ type Observation struct {
 	LastExit  string
 	// Session timeout that the pod was given; 0: not known.
 	Session time.Duration
+	// Unstartable: the kubelet could not start the consumer's program, which has never run.
+	Unstartable bool
 	// Problem is why the pod does not get on, for people. Empty: nothing.
 	Problem string
 }
@@ -96,7 +99,9 @@ func (o *Observation) ending(pod *corev1.Pod, consumer corev1.ContainerStatus) {
 		o.DeletedAt = pod.DeletionTimestamp.Add(-o.Grace)
 	}
 	o.Ended = ended(pod, consumer, o.DeletedAt)
-	o.Killed = o.Deleting && o.Grace > 0 && killed(consumer, o.DeletedAt.Add(o.Grace))
+	o.Killed = o.Ended && killed(consumer)
+	// Times have no more than seconds.
+	o.Deaf = o.Killed && o.Deleting && o.Grace > 0 && !consumer.State.Terminated.FinishedAt.Time.Before(o.DeletedAt.Add(o.Grace-time.Second))
 	o.Forced = o.Deleting && !o.Ended && o.Grace == 0
 	o.Forsaken = o.Deleting && !o.Ended && condemned(pod)
 }
@@ -122,6 +127,7 @@ func (o *Observation) waiting(pod *corev1.Pod, consumer corev1.ContainerStatus, 
 // runs reads the consumer's process, and its crashes since it was activated.
 func (o *Observation) runs(consumer corev1.ContainerStatus) {
 	state, last := consumer.State, consumer.LastTerminationState.Terminated
+	o.Unstartable = state.Waiting != nil && last == nil && (pulls(state.Waiting.Reason) || starts(state.Waiting.Reason))
 	o.Down = !o.Deleting && (state.Terminated != nil || state.Waiting != nil && last != nil)
 	o.BackingOff = state.Waiting != nil && state.Waiting.Reason == reasonCrashLoop
 	if o.Running {
@@ -201,11 +207,9 @@ func ended(pod *corev1.Pod, consumer corev1.ContainerStatus, deletedAt time.Time
 // exitKilled is the exit code of a process that SIGKILL ended.
 const exitKilled = 128 + 9
 
-// killed says whether a consumer ended by SIGKILL when its grace period was over. Times
-// have no more than seconds.
-func killed(consumer corev1.ContainerStatus, deadline time.Time) bool {
+func killed(consumer corev1.ContainerStatus) bool {
 	t := consumer.State.Terminated
-	return t != nil && t.ExitCode == exitKilled && !t.FinishedAt.Time.Before(deadline.Add(-time.Second))
+	return t != nil && t.ExitCode == exitKilled
 }
 
 // wordMargin is how long before the grace deadline the launcher's word must have

@@ -139,18 +139,36 @@ status:
 			o.Restarts, o.CrashedAt = 1, started
 			o.Problem = "consumer crashed 2 times, exit code 3; restarts in back-off"
 		})},
+		"its image is not to be had": {podActivated + podSpec + `
+status:
+  phase: Pending` + gatePassed + `
+  containerStatuses:
+  - {name: app, image: "registry/x:2", state: {waiting: {reason: ErrImagePull, message: not found}}}
+`, with(func(o *Observation) {
+			o.Activated, o.Unstartable = true, true
+			o.Problem = "image registry/x:2 cannot be pulled (ErrImagePull): not found"
+		})},
+		"its image is not to be had any more": {podActivated + podSpec + `
+status:
+  phase: Running` + gatePassed + `
+  containerStatuses:
+  - {name: app, image: "registry/x:2", state: {waiting: {reason: ImagePullBackOff}}, lastState: {terminated: {exitCode: 3, reason: Error, finishedAt: "2026-11-21T02:00:05Z"}}}
+`, with(func(o *Observation) {
+			o.Activated, o.Down, o.LastExit = true, true, "Error"
+			o.Problem = "image registry/x:2 cannot be pulled (ImagePullBackOff)"
+		})},
 		"killed when its grace period was over": {podActivated + deleted + podSpec + `
 status:
   phase: Running` + gatePassed + `
   containerStatuses:
   - {name: app, state: {terminated: {exitCode: 137, reason: Error, finishedAt: "2026-11-21T03:00:30Z"}}}
-`, deleting(func(o *Observation) { o.Ended, o.Killed, o.LastExit = true, true, "Error" })},
+`, deleting(func(o *Observation) { o.Ended, o.Killed, o.Deaf, o.LastExit = true, true, true, "Error" })},
 		"killed before": {podActivated + deleted + podSpec + `
 status:
   phase: Running` + gatePassed + `
   containerStatuses:
   - {name: app, state: {terminated: {exitCode: 137, reason: OOMKilled, finishedAt: "2026-11-21T03:00:02Z"}}}
-`, deleting(func(o *Observation) { o.Ended, o.LastExit = true, "OOMKilled" })},
+`, deleting(func(o *Observation) { o.Ended, o.Killed, o.LastExit = true, true, "OOMKilled" })},
 		"crashed, restarts at once": {podActivated + podSpec + `
 status:
   phase: Running

@@ -93,17 +93,35 @@ func what(name string) string {
 	}
 }
 
+// pulls: by this reason of a kubelet's a container waits since its image is not to be had.
+func pulls(reason string) bool {
+	switch reason {
+	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
+		"ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
+		return true
+	}
+	return false
+}
+
+// starts: the same since it could not be started.
+func starts(reason string) bool {
+	switch reason {
+	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
+		"PreStartHookError", "PostStartHookError", "PreCreateHookError":
+		return true
+	}
+	return false
+}
+
 // stuck says what keeps a container from running, or makes it crash.
 func stuck(s corev1.ContainerStatus, name string) string {
 	if w := s.State.Waiting; w != nil {
-		switch w.Reason {
-		case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
-			"ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
+		switch {
+		case pulls(w.Reason):
 			return withMessage(fmt.Sprintf("image %s cannot be pulled (%s)", s.Image, w.Reason), w.Message)
-		case "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
-			"PreStartHookError", "PostStartHookError", "PreCreateHookError":
+		case starts(w.Reason):
 			return withMessage(name+" cannot be started ("+w.Reason+")", w.Message)
-		case reasonCrashLoop:
+		case w.Reason == reasonCrashLoop:
 			return crashes(s, name) + "; restarts in back-off"
 		}
 	}

@@ -236,7 +236,7 @@ func orNothing(names []string) string {
 
 // deafToSIGTERM: consumers had to be killed.
 func deafToSIGTERM(v seen, state v1alpha1.GroupState) string {
-	deaf := v.lastOnes(state, func(s v1alpha1.SlotState) bool { return s.Killed })
+	deaf := v.lastOnes(state, func(s v1alpha1.SlotState) bool { return s.Deaf })
 	if deaf == "" {
 		return ""
 	}
@@ -270,12 +270,10 @@ func (v seen) differs() string {
 	for _, topic := range slices.Sorted(slices.Values(v.Group.Topics)) {
 		for _, predicted := range membership.PredictRange(ids, counts[topic]) {
 			m, _ := v.reading.Member(predicted.InstanceID)
-			owned := m.Of(topic)
-			if owned.Many == predicted.Many && (owned.Many == 0 || owned.First == predicted.First) {
-				continue
+			if expected, owned := predicted.Partitions(), m.Of(topic); !slices.Equal(expected, owned) {
+				return fmt.Sprintf("by the assignor range %s would own %s of topic %s, and owns %s: %s", predicted.InstanceID,
+					partitions(expected), topic, partitions(owned), v.whyDiffers())
 			}
-			return fmt.Sprintf("by the assignor range %s would own %s of topic %s, and owns %s: %s", predicted.InstanceID,
-				span(predicted.First, predicted.Many), topic, span(owned.First, owned.Many), v.whyDiffers())
 		}
 	}
 	return ""
@@ -288,14 +286,35 @@ func (v seen) whyDiffers() string {
 	return "the group was last shared when it had other members or topics, or the program has an assignor of its own by this name"
 }
 
-// span of partitions, for people.
-func span(first, many int32) string {
-	switch many {
+// partitions in their order, for people: a long list is named by its first runs.
+func partitions(owned []int32) string {
+	const most = 5
+	var runs []string
+	for from := 0; from < len(owned); {
+		to := from + 1
+		for to < len(owned) && owned[to] == owned[to-1]+1 {
+			to++
+		}
+		if len(runs) == most {
+			runs = append(runs, fmt.Sprintf("%d more", len(owned)-from))
+			break
+		}
+		runs = append(runs, span(owned[from], owned[to-1]))
+		from = to
+	}
+	switch len(owned) {
 	case 0:
 		return "no partition"
 	case 1:
-		return fmt.Sprintf("partition %d", first)
+		return "partition " + runs[0]
 	default:
-		return fmt.Sprintf("partitions %d to %d", first, first+many-1)
+		return "partitions " + strings.Join(runs, ", ")
 	}
+}
+
+func span(first, last int32) string {
+	if first == last {
+		return fmt.Sprint(first)
+	}
+	return fmt.Sprintf("%d to %d", first, last)
 }

@@ -155,12 +155,27 @@ func TestWrongTopics(t *testing.T) {
 	s.finds(v1alpha1.ReasonWrongTopics, "the consumer orders-0000a-0001 of slot 1 subscribes to refunds, spec.topics has orders: correct one of the two")
 }
 
+func TestPartitionsForPeople(t *testing.T) {
+	for want, owned := range map[string][]int32{
+		"no partition":                          nil,
+		"partition 7":                           {7},
+		"partitions 4 to 7":                     {4, 5, 6, 7},
+		"partitions 0, 2, 4 to 5":               {0, 2, 4, 5},
+		"partitions 0, 2, 4, 6, 8":              {0, 2, 4, 6, 8},
+		"partitions 0 to 1, 3, 5, 7, 9, 3 more": {0, 1, 3, 5, 7, 9, 11, 12, 14},
+	} {
+		if got := partitions(owned); got != want {
+			t.Errorf("%v: %q, want %q", owned, got, want)
+		}
+	}
+}
+
 // A consumer that had to be killed is named until one in its place ends by itself.
 func TestDeafConsumer(t *testing.T) {
 	s := newStage(t, 2)
 	pod := s.holder(1)
 	s.w.stopPod(pod)
-	pod.Killed = true
+	pod.Killed, pod.Deaf = true, true
 	s.w.savePods()
 	if !s.until(time.Minute, func() bool {
 		return s.found(v1alpha1.ReasonIgnoresSIGTERM) != "" && s.last.Report.Phase == v1alpha1.PhaseRunning

@@ -29,22 +29,23 @@ const (
 	forcedSeen = 11 * time.Minute
 )
 
-// force has the group share its partitions anew where some have no owner and nobody
-// would notice: a static member that comes back with another subscription is given what
-// it had before (KAFKA-12759; measured on Kafka 4.4 with Java and librdkafka), and a
-// cooperative one that restarts between two rebalances leaves what it was to get.
+// force has the group share its partitions anew where some have no owner, or one that
+// does not subscribe to them, and nobody would notice: a static member that comes back
+// with another subscription is given what it had before (KAFKA-12759; measured on Kafka
+// 4.4 with Java and librdkafka), and a cooperative one that restarts between two
+// rebalances leaves what it was to get.
 func force(v seen, state *v1alpha1.GroupState) []Action {
 	if v.reading == nil || sizeOf(*state) == 0 || resizeLeaves(*state) != "" || v.anyAbsent(v.slots) {
 		return nil
 	}
-	unowned := v.reading.Unowned()
-	if len(unowned) == 0 {
+	unowned, unsubscribed := v.reading.Unowned(), v.unsubscribed()
+	if len(unowned)+len(unsubscribed) == 0 {
 		forgive(v, state)
 		return nil
 	}
-	tp, found := v.unnoticed(*state, unowned)
+	why := v.unnoticed(*state, unowned, unsubscribed)
 	m, there := v.gentlest()
-	if !found || !there || state.Forced != nil && v.Now.Sub(state.Forced.At.Time) < forcePause(state.Forced.Times) {
+	if why == "" || !there || state.Forced != nil && v.Now.Sub(state.Forced.At.Time) < forcePause(state.Forced.Times) {
 		return nil
 	}
 	next := v1alpha1.ForcedState{At: metav1.NewMicroTime(v.Now), Times: 1}
@@ -52,10 +53,16 @@ func force(v seen, state *v1alpha1.GroupState) []Action {
 		next.Times += state.Forced.Times
 	}
 	state.Forced = &next
-	return []Action{{
-		Kind: ForceRebalance, Members: refs([]lag.Member{m}),
-		Reason: fmt.Sprintf("%d partitions have no owner, %s among them, and no consumer notices", len(unowned), tp),
-	}}
+	return []Action{{Kind: ForceRebalance, Members: refs([]lag.Member{m}), Reason: why}}
+}
+
+// unsubscribed are the partitions that are owned although nobody subscribes to them any
+// more. In a group of type consumer the broker sees to that.
+func (v seen) unsubscribed() []lag.TopicPartition {
+	if v.Group.Consumer {
+		return nil
+	}
+	return v.reading.Unsubscribed()
 }
 
 // forgive: what was forced has helped. It is remembered as long as it can be seen that a
@@ -74,11 +81,12 @@ func forcePause(times int32) time.Duration {
 	return min(forceAgainAtMost, forceAgain<<min(max(times-1, 0), 10))
 }
 
-// unnoticed is the first of some partitions that have had no owner for so long that
-// nobody is about to notice, although everybody is there. One that had an owner before
-// does not wait for anything; for others there is a rebalance at the end of what is under
-// way, so that it is not one for each step.
-func (v seen) unnoticed(state v1alpha1.GroupState, unowned []lag.TopicPartition) (lag.TopicPartition, bool) {
+// unnoticed says of some partitions that they have had no owner, or one that does not
+// subscribe to them, for so long that nobody is about to notice, although everybody is
+// there; "" if not. One that had an owner before does not wait for anything; for others
+// there is a rebalance at the end of what is under way, so that it is not one for each
+// step.
+func (v seen) unnoticed(state v1alpha1.GroupState, unowned, unsubscribed []lag.TopicPartition) string {
 	r := state.Rollout
 	moving := r != nil && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutRollingBack)
 	moving = moving || v.Group.Paused || sizeOf(state) != v.Desired
@@ -95,10 +103,17 @@ func (v seen) unnoticed(state v1alpha1.GroupState, unowned []lag.TopicPartition)
 			patience = growthAfter
 		}
 		if len(stands) > 1 && stands.Span() >= patience {
-			return tp, true
+			return fmt.Sprintf("%d partitions have no owner, %s among them, and no consumer notices", len(unowned), tp)
 		}
 	}
-	return lag.TopicPartition{}, false
+	if len(unsubscribed) == 0 || moving {
+		return ""
+	}
+	kept := calm.Tail(func(r *lag.Reading) bool { return slices.Contains(r.Unsubscribed(), unsubscribed[0]) })
+	if len(kept) > 1 && kept.Span() >= noticeAfter {
+		return fmt.Sprintf("%d partitions are owned, %s among them, and no consumer subscribes to their topic any more", len(unsubscribed), unsubscribed[0])
+	}
+	return ""
 }
 
 // deserted are those of some partitions that had an owner: the group has committed on

@@ -65,6 +65,38 @@ func TestTopicThatGrows(t *testing.T) {
 	}
 }
 
+// So is one that nobody subscribes to any more, and that is owned as before.
+func TestTopicThatIsRemoved(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.rebalances = 0
+	removed := lag.TopicPartition{Topic: "removed", Partition: 0}
+	s.w.distort = func(r *lag.Reading) {
+		for i := range r.Members {
+			r.Members[i].Topics = []string{simTopic}
+		}
+		if m := &r.Members[1]; s.w.rebalances == 0 {
+			m.Assigned = append(m.Assigned, removed)
+		}
+	}
+	var why string
+	if !s.until(noticeAfter+5*time.Second, func() bool {
+		for _, a := range s.last.Actions {
+			if a.Kind == ForceRebalance {
+				why = a.Reason
+			}
+		}
+		return why != ""
+	}) {
+		t.Fatal("nothing is forced")
+	}
+	if want := "1 partitions are owned, removed-0 among them, and no consumer subscribes to their topic any more"; why != want {
+		t.Errorf("%q, want %q", why, want)
+	}
+	if !s.until(time.Minute, s.finished) || s.w.rebalances > 2 {
+		t.Errorf("%d rebalances; %s", s.w.rebalances, s.unfinished())
+	}
+}
+
 // It is not tried again and again, if it does not help.
 func TestForcedRebalancesGetRarer(t *testing.T) {
 	s := newStage(t, 2)

@@ -41,6 +41,8 @@ type Group struct {
 	Consumer bool
 	// SessionMin and SessionMax bound the session timeout.
 	SessionMin, SessionMax time.Duration
+	// BrokerMin and BrokerMax are the brokers' bounds; zero: not known.
+	BrokerMin, BrokerMax time.Duration
 	// LostWaits: a lost pod is replaced only if it is one of LostDead, which a person says
 	// are dead.
 	LostWaits bool
@@ -72,6 +74,8 @@ type Pod struct {
 	// Crowded is why no node has room for the pod while its predecessor is there;
 	// "" if there is room, or something else is the matter.
 	Crowded string
+	// NoRoom: no node has room for it now, and what frees some may just be going.
+	NoRoom bool
 	// Draining is why the pod has to leave its node, as in "node a is cordoned"; "" if it
 	// can stay.
 	Draining string
@@ -97,14 +101,17 @@ type Pod struct {
 	Forsaken bool
 	// Ended: its consumer cannot run any more (product.md: ended).
 	Ended bool
-	// Killed: its consumer did not end within its grace period, and was killed.
-	Killed bool
+	// Killed: its consumer was ended by SIGKILL. Deaf: it was, since it did not end within
+	// its grace period.
+	Killed, Deaf bool
 	// Restarts of the consumer's container since the activation, the last one after
 	// an end at CrashedAt.
 	Restarts  int32
 	CrashedAt time.Time
 	// Session timeout that its consumers were given; 0: not known.
 	Session time.Duration
+	// Unstartable: the kubelet could not start the consumer's program, which has never run.
+	Unstartable bool
 	// Problem is why the pod does not get on, for people. Empty: nothing.
 	Problem string
 }

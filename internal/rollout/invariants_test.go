@@ -69,7 +69,7 @@ func (c *checker) touch(p *simPod) {
 
 // decision checks a decision against what it was made from.
 func (c *checker) decision(in Input, d Decision) string {
-	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, enoughAvailable, onlyPersisted, endsAreKept} {
+	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, enoughAvailable, onlyPersisted, endsAreKept} {
 		if broken := check(in, d); broken != "" {
 			return broken
 		}
@@ -184,6 +184,24 @@ func calmMembership(in Input, d Decision) string {
 				return fmt.Sprintf("invariant 2: %s is removed and consumes", id)
 			}
 		}
+	}
+	return ""
+}
+
+// oneAtATime is a part of invariant 2: who is being handed over is absent, and a removal
+// opens a rebalance.
+func oneAtATime(in Input, d Decision) string {
+	removes, hands := "", ""
+	for _, act := range d.Actions {
+		switch {
+		case act.Kind == RemoveMembers:
+			removes = act.Reason
+		case act.Kind == DeletePod && act.Ordinal < sizeOf(d.State) && act.UID == holderIn(in.State, act.Ordinal) && availableIn(in, act.Ordinal) && !failedIn(d.State, act.Ordinal):
+			hands = act.Pod
+		}
+	}
+	if removes != "" && hands != "" && !in.Group.Consumer {
+		return fmt.Sprintf("invariant 2: %s is stopped while members are removed: %s", hands, removes)
 	}
 	return ""
 }

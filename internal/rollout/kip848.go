@@ -19,7 +19,8 @@ const (
 	// readWithin is how long the next consumer waits for a reading that shows whether the
 	// one before has left.
 	readWithin = 3 * time.Second
-	// givesUpWithin is how long a client tries to join before it is taken to have given up.
+	// givesUpWithin is how long a client tries to join before it is taken to have given up,
+	// at least.
 	givesUpWithin = 20 * time.Second
 	// unseenWithin is the same where it was not seen that it was refused, at least.
 	unseenWithin = time.Minute
@@ -110,11 +111,9 @@ func (v seen) gaveUp(state v1alpha1.GroupState, s slot) bool {
 		if trial || s.state.MemberBefore == "" && s.state.Restarts == 0 {
 			return false
 		}
-		patience = unseenWithin // it may be slow to start
-		for _, r := range state.Restarts {
-			patience = max(patience, 2*time.Duration(r.Seconds)*time.Second)
-		}
+		patience = unseenWithin
 	}
+	patience = max(patience, 2*sessionOf(v.Group, state).Usual()) // it may be slow to start
 	return v.reading.At.After(s.runsSince().Add(patience)) && len(s.members(v.reading)) < len(s.ids)
 }
 

@@ -102,3 +102,42 @@ func TestPlaceThatIsKeptIsNoMember(t *testing.T) {
 		t.Error("slot 1 has joined since the session before is over")
 	}
 }
+
+// A place that is kept for nobody is given up, so that the others consume its partitions.
+func TestPlaceOfASlotWithNoSuccessor(t *testing.T) {
+	s := newConsumerStage(t, func(w *world) {
+		w.unpulled = func(p *simPod) bool { return p.Ordinal == 1 && w.now.After(simEpoch.Add(20*time.Second)) }
+	})
+	s.w.stopPod(s.holder(1))
+	s.w.savePods()
+	if !s.until(15*time.Second, func() bool { return s.w.members[idsOf(s.w.names, 1)[0]] == nil }) {
+		t.Error("it is still a member")
+	}
+}
+
+// A program that is slow to start is not taken for one that has given up.
+func TestSlowStartAfterACrash(t *testing.T) {
+	s := newConsumerStage(t, func(w *world) { w.joinsAfter = 25 * time.Second })
+	pod := s.holder(1)
+	s.w.crash(pod)
+	s.w.savePods()
+	s.goOn(2 * time.Second)
+	if !s.until(time.Minute, s.finished) || s.holder(1) != pod {
+		t.Errorf("the pod was replaced: %s; %s", s.unfinished(), s.told)
+	}
+}
+
+// Who was killed could not close: that is said of nobody.
+func TestKilledConsumerDidNotCloseUncleanly(t *testing.T) {
+	s := newConsumerStage(t, func(w *world) { w.unclean = true })
+	pod := s.holder(1)
+	s.w.stopPod(pod)
+	pod.Killed = true
+	s.w.savePods()
+	if !s.until(time.Minute, func() bool { return s.state().Slots[1].Pod != pod.Name && s.finished() }) {
+		t.Fatal(s.unfinished())
+	}
+	if got := s.found(v1alpha1.ReasonUncleanClose); got != "" {
+		t.Errorf("found %q", got)
+	}
+}

@@ -105,6 +105,52 @@ func TestGhostOfASlotWithNoSuccessor(t *testing.T) {
 	}
 }
 
+// The same where a successor was had, and its program cannot be started.
+func TestGhostOfASlotWhoseProgramCannotStart(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.unstarted = func(p *simPod) bool { return p.Ordinal == 1 }
+	s.w.stopPod(s.holder(1))
+	s.w.savePods()
+	if !s.until(15*time.Second, func() bool { return s.w.members[idsOf(s.w.names, 1)[0]] == nil }) {
+		t.Fatal("it is still a member")
+	}
+	s.w.unstarted = nil
+	if !s.until(time.Minute, s.finished) {
+		t.Errorf("it does not come back: %s", s.unfinished())
+	}
+}
+
+// Where a node gets room when the predecessor's object has gone, that is waited for.
+func TestRestartWithoutRoomForTwoIsNoGhost(t *testing.T) {
+	for name, how := range map[string]func(*simPod){
+		"nodes": func(p *simPod) { p.Problem, p.NoRoom = "no node has room", true },
+		"quota": func(*simPod) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, 3)
+			s.w.rebalances, s.w.room = 0, cramped
+			if name == "quota" {
+				s.w.room = quota
+			}
+			pod := s.holder(1)
+			s.w.stopPod(pod)
+			pod.goneAt = pod.seenEndAt.Add(3 * time.Second)
+			s.w.savePods()
+			s.until(20*time.Second, func() bool {
+				for _, p := range s.w.pods {
+					if p.Ordinal == 1 && !p.Warm && !p.Activated && !p.Deleting {
+						how(p)
+					}
+				}
+				return s.finished()
+			})
+			if !s.until(time.Minute, s.finished) || s.w.rebalances != 0 {
+				t.Errorf("%d rebalances; %s", s.w.rebalances, s.unfinished())
+			}
+		})
+	}
+}
+
 // A planned restart is nobody's ghost, however long its successor takes.
 func TestPlannedRestartIsNoGhost(t *testing.T) {
 	s := newStage(t, 3)
@@ -136,5 +182,55 @@ func TestBarrierIsReleased(t *testing.T) {
 	}
 	if waited := time.Duration(stands) * tick; waited > simHeartbeat+barrierMargin+4*time.Second {
 		t.Errorf("it stood still for %v", waited)
+	}
+}
+
+// The same where nobody answers since the consumers crash: what joined before its last
+// crash is a member of nobody's.
+func TestBarrierOfCrashedConsumers(t *testing.T) {
+	s := newStage(t, 4)
+	crash := func() {
+		s.w.crash(s.holder(1))
+		s.w.crash(s.holder(2))
+		s.w.savePods()
+	}
+	crash()
+	s.goOn(2 * time.Second)
+	if !s.until(30*time.Second, func() bool { return s.last.Report.Settled == "" && s.last.Report.Consuming == 4 }) {
+		t.Fatalf("they do not come back: %s", s.told)
+	}
+	crash()
+	s.w.strangers = []string{"somebody"}
+	stands := 0
+	if !s.until(20*time.Second, func() bool {
+		stands += btoi(s.w.preparing)
+		return stands > 0 && !s.w.preparing
+	}) {
+		t.Fatal("the group stands still")
+	}
+	if waited := time.Duration(stands) * tick; waited > simHeartbeat+barrierMargin+4*time.Second {
+		t.Errorf("it stood still for %v", waited)
+	}
+}
+
+// A group shrinks when all who stay have joined, or its rebalance would wait for them.
+func TestShrinkingWaitsForWhoStarts(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.joinsAfter = 12 * time.Second
+	s.w.crash(s.holder(0))
+	s.w.savePods()
+	if !s.until(5*time.Second, func() bool { return s.holder(0).Running }) {
+		t.Fatal("it was not started again")
+	}
+	s.goOn(time.Second)
+	s.w.object.spec.Desired = 2
+	s.w.saveObject()
+	stands := 0
+	s.until(40*time.Second, func() bool {
+		stands += btoi(s.w.preparing)
+		return false
+	})
+	if waited := time.Duration(stands) * tick; !s.finished() || stands == 0 || waited > 2*simHeartbeat {
+		t.Errorf("it stood still for %v; %s", waited, s.unfinished())
 	}
 }

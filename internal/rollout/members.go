@@ -14,6 +14,16 @@ import (
 // members of a slot that a reading shows: at most one for each of its ids.
 func (s slot) members(r *lag.Reading) []lag.Member { return r.MembersOf(s.ids) }
 
+// lastRead are the members of a slot that some readings show last.
+func (s slot) lastRead(read lag.Window) []lag.Member {
+	for i := len(read) - 1; i >= 0; i-- {
+		if r := &read[i]; r.Err == "" {
+			return s.members(r)
+		}
+	}
+	return nil
+}
+
 // hasLeft: its consumer closed in order, and its place is kept for the next one
 // (KIP-848).
 func hasLeft(m lag.Member) bool { return m.Left }
@@ -146,8 +156,7 @@ func (s slot) runsSince() time.Time {
 	return s.state.Since.Time
 }
 
-// absent slots hold up a rebalance of the group: an id of theirs is a member and
-// nobody answers for it.
+// absent slots have an id that is a member, and nobody answers for it.
 func (s slot) absent(r *lag.Reading) bool {
 	return !s.holder.consuming() && len(s.members(r)) > 0
 }

@@ -84,7 +84,7 @@ func noteEnd(v seen, state *v1alpha1.GroupState, s slot) {
 	kept := slotState(state, s.ordinal)
 	kept.Holder, kept.Pod, kept.LostSince = "", "", nil
 	replaced(v, state, s, v.Window)
-	kept.Killed, kept.RevisionBefore = s.holder.Killed, s.holder.Revision
+	kept.Killed, kept.Deaf, kept.RevisionBefore = s.holder.Killed, s.holder.Deaf, s.holder.Revision
 	if s.holder.Deleting && s.state.RetryAt == nil {
 		kept.Awaited = &v1alpha1.AwaitedState{Kind: v1alpha1.RestartStop, Since: metav1.NewMicroTime(s.holder.DeletedAt)}
 	}

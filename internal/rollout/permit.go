@@ -40,7 +40,8 @@ func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
 			actions = append(actions, deletion(p.pod, fmt.Sprintf("slot %d is not wanted any more", p.slot.ordinal)))
 		}
 	}
-	disruptions := append(handovers(v, *state, proposals), removals(v, state, proposals)...)
+	disruptions := removals(v, state, proposals)
+	disruptions = append(disruptions, handovers(v, *state, proposals, len(disruptions) > 0)...)
 	if len(disruptions) == 0 {
 		disruptions = force(v, state)
 	}
@@ -88,13 +89,14 @@ func deletion(p *Pod, reason string) Action {
 // handovers stops holders whose successors stand warm, the broken ones first, as
 // long as no more than the budget of slots is unavailable. A slot that is
 // unavailable itself, or that has failed the gate, waits for no other: it may be
-// what the others wait for.
-func handovers(v seen, state v1alpha1.GroupState, proposals []proposal) []Action {
+// what the others wait for. The others wait while members are removed: a rebalance would
+// wait for who is being handed over.
+func handovers(v seen, state v1alpha1.GroupState, proposals []proposal, removing bool) []Action {
 	blind := goingBackByWish(v, state)
 	if v.reading == nil && !blind {
 		return nil
 	}
-	unsteady := v.reading != nil && v.reading.Rebalancing() && !blind
+	unsteady := v.reading != nil && v.reading.Rebalancing() && !blind || removing && !v.Group.Consumer
 	var ready []proposal
 	for _, p := range proposals {
 		if p.move == handover {

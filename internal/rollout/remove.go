@@ -17,6 +17,11 @@ const (
 	// hopelessAfter is how long a slot must have been without a consumer before its
 	// member is removed because none is to be had.
 	hopelessAfter = 2 * time.Second
+	// passesWithin is the same where what is in the way may pass: the room that a
+	// predecessor had is free when its object has gone, 1 to 2 s after the process, and the
+	// scheduler takes as long to try again (measured); a kubelet that could not start a
+	// program tries again as well.
+	passesWithin = 5 * time.Second
 )
 
 // removals removes the members for which nobody answers any more, all in one request,
@@ -34,14 +39,15 @@ func removals(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action
 		}
 		members = append(members, refs(found)...)
 	}
+	starting := !v.Group.Consumer && slices.ContainsFunc(v.inSize(*state), v.starting)
 	for _, p := range proposals {
 		if p.slot.lost() {
-			if v.reading.At.After(p.slot.state.LostSince.Time) && !v.awaitsPerson(p.slot) {
+			if !starting && v.reading.At.After(p.slot.state.LostSince.Time) && !v.awaitsPerson(p.slot) {
 				add(p.slot.stayed(v.reading), "their pods are lost")
 			}
 			continue
 		}
-		if why := v.ghost(*state, p); why != "" {
+		if why := v.ghost(*state, p, starting); why != "" {
 			add(v.ghosts(p.slot), why)
 			slotState(state, p.slot.ordinal).Awaited = nil // no restart that a session has to last for
 		}
@@ -55,8 +61,9 @@ func removals(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action
 
 // ghost is why a slot's members are removed although the slot shall stay: nobody
 // answers for them, and nobody is about to. "" if they are not. A planned restart never
-// comes here: it has a successor, and the session lasts for it.
-func (v seen) ghost(state v1alpha1.GroupState, p proposal) string {
+// comes here: it has a successor that starts, and the session lasts for it. While another
+// slot's consumer is starting, a rebalance would wait for that one.
+func (v seen) ghost(state v1alpha1.GroupState, p proposal, starting bool) string {
 	s := p.slot
 	if s.ordinal >= sizeOf(state) {
 		return ""
@@ -67,41 +74,62 @@ func (v seen) ghost(state v1alpha1.GroupState, p proposal) string {
 	if !s.absent(v.reading) || p.move == take {
 		return ""
 	}
-	if _, another := v.intruded(s); v.leftOut(s) && !another {
+	if _, another := v.intruded(s); v.leftOut(s) && !another && !starting {
 		return "their consumers crash over and over"
 	}
 	ends := s.holder != nil && s.holder.Deleting // it may commit yet, and its grace period bounds that
 	if v.barred() && !ends && v.Now.Sub(s.state.Since.Time) > v.Group.Heartbeat {
 		return "the group waits for them and nobody consumes under their ids"
 	}
-	patience := hopelessAfter
+	why, patience := hopeless(v, s, p.run)
 	if onTrial(state, s) {
 		patience = time.Duration(s.state.SessionBefore) * time.Second / 2 // it was stopped for its successor
 	}
-	if s.holder == nil && v.Now.Sub(s.state.Since.Time) > patience && v.othersCan(state, s) {
-		return hopeless(v, s, p.run)
+	if why != "" && !starting && v.Now.Sub(s.state.Since.Time) > patience && v.othersCan(state, s) {
+		return why
 	}
 	return ""
 }
 
 // ghosts are the members of a slot for which nobody answers. Where it has a holder that
-// may have come by now and is not seen to run yet, they are those of before.
+// may have come by now and is not seen to run yet, they are those of before, and those
+// that were there when it crashed.
 func (v seen) ghosts(s slot) []lag.Member {
-	if s.holder == nil || s.state.MemberBefore == v1alpha1.UnknownMember {
-		return v.stuck(s)
+	members := s.members(v.reading)
+	if v.holdsID(s) {
+		members = v.stuck(s)
 	}
-	return slices.DeleteFunc(s.stayed(v.reading), hasLeft)
+	if s.holder == nil || s.state.MemberBefore == v1alpha1.UnknownMember {
+		return members
+	}
+	dead := s.stayed(v.reading)
+	if s.holder.Down {
+		dead = append(dead, s.lastRead(v.Window.Before(s.holder.CrashedAt))...)
+	}
+	return slices.DeleteFunc(members, func(m lag.Member) bool {
+		return !slices.ContainsFunc(dead, func(d lag.Member) bool { return d.MemberID == m.MemberID })
+	})
 }
 
-// hopeless is why no successor of a slot that nobody holds is to be had.
-func hopeless(v seen, s slot, run string) string {
-	switch spare := s.spare(run); {
+// hopeless is why no consumer of a slot is to be had, and for how long that is borne; ""
+// if one may be.
+func hopeless(v seen, s slot, run string) (why string, patience time.Duration) {
+	spare := s.spare(run)
+	switch h := s.holder; {
+	case h != nil && h.Unstartable && !h.Deleting:
+		return fmt.Sprintf("pod %s, which holds the slot, does not get on: %s", h.Name, h.Problem), passesWithin
+	case h != nil:
+		return "", 0
 	case spare == nil && v.Group.NoRoom != "":
-		return "no pod can be made for them: " + v.Group.NoRoom
-	case spare != nil && !spare.Warm && spare.Problem != "":
-		return fmt.Sprintf("pod %s, which shall follow, does not get on: %s", spare.Name, spare.Problem)
+		return "no pod can be made for them: " + v.Group.NoRoom, passesWithin
+	case spare == nil || spare.Warm || spare.Problem == "":
+		return "", 0
+	case spare.NoRoom:
+		patience = passesWithin
+	default:
+		patience = hopelessAfter
 	}
-	return ""
+	return fmt.Sprintf("pod %s, which shall follow, does not get on: %s", spare.Name, spare.Problem), patience
 }
 
 // barred: the group waits, for longer than a heartbeat, for members that do not come.
@@ -133,10 +161,19 @@ func leaving(v seen, state *v1alpha1.GroupState, proposals []proposal) []lag.Mem
 	return gone
 }
 
-// anyAbsent: one of some slots is in the group and does not answer. A rebalance of a
-// classic group would wait for it now.
+// anyAbsent: one of some slots is in the group and does not answer, or not yet. A
+// rebalance of a classic group would wait for it now.
 func (v seen) anyAbsent(slots []slot) bool {
-	return !v.Group.Consumer && slices.ContainsFunc(slots, func(s slot) bool { return s.absent(v.reading) })
+	return !v.Group.Consumer && slices.ContainsFunc(slots, v.awaited)
+}
+
+// awaited slots hold up a rebalance of the group.
+func (v seen) awaited(s slot) bool { return s.absent(v.reading) || v.starting(s) }
+
+// starting slots have a consumer that runs, and has not joined in the place of the member
+// before.
+func (v seen) starting(s slot) bool {
+	return s.holder.consuming() && !v.joined(s, v.reading) && len(s.stayed(v.reading)) > 0
 }
 
 // disturbs: a slot's consumer would come to the group anew, while the group would wait

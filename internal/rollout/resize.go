@@ -144,8 +144,12 @@ func unfitToShrink(v seen, state v1alpha1.GroupState) string {
 		return "the group is in state " + v.reading.State
 	}
 	for _, s := range v.inSize(state) {
-		if s.ordinal < v.Desired && s.absent(v.reading) {
+		switch {
+		case s.ordinal >= v.Desired:
+		case s.absent(v.reading):
 			return fmt.Sprintf("slot %d (%s) is a member and does not run", s.ordinal, s.name())
+		case v.anyAbsent([]slot{s}):
+			return v.notJoined(s, v.reading)
 		}
 	}
 	return ""

@@ -35,8 +35,12 @@ func tune(v seen, state *v1alpha1.GroupState) (measured []v1alpha1.RestartState)
 }
 
 // took is how long a restart took, in seconds: until the first reading that shows the
-// new member. It is not known if nothing was read for long before that.
+// new member. It is not known if nothing was read for long before that, nor if nobody
+// knows who was the member before.
 func (v seen) took(s slot) (int32, bool) {
+	if s.state.MemberBefore == v1alpha1.UnknownMember {
+		return 0, false
+	}
 	joined := v.Window.Tail(func(r *lag.Reading) bool { return r.Err == "" && v.joined(s, r) })
 	earlier := len(v.Window) - len(joined) - 1
 	if len(joined) == 0 || earlier < 0 || joined[0].At.Sub(v.Window[earlier].At) > lag.FreshFor {
@@ -48,12 +52,16 @@ func (v seen) took(s slot) (int32, bool) {
 
 // SessionOf is the session timeout that follows from a state, and why.
 func SessionOf(g Group, state v1alpha1.GroupState) (time.Duration, string) {
+	return sessionOf(g, state).Timeout()
+}
+
+func sessionOf(g Group, state v1alpha1.GroupState) membership.Session {
 	var restarts []time.Duration
 	for _, r := range state.Restarts {
 		restarts = append(restarts, time.Duration(r.Seconds)*time.Second)
 	}
 	return membership.Session{
-		Restarts: restarts, Min: g.SessionMin, Max: g.SessionMax, Heartbeat: g.Heartbeat,
+		Restarts: restarts, Min: g.SessionMin, Max: g.SessionMax, BrokerMin: g.BrokerMin, BrokerMax: g.BrokerMax, Heartbeat: g.Heartbeat,
 		Present: time.Duration(state.SessionSeconds) * time.Second,
-	}.Timeout()
+	}
 }

@@ -73,3 +73,22 @@ func TestSessionTimeoutIsTuned(t *testing.T) {
 		}
 	}
 }
+
+// How long a restart took is not known where it is not known who was the member before.
+func TestRestartOfUnknownLength(t *testing.T) {
+	s := newStage(t, 2)
+	before := len(s.state().Restarts)
+	s.w.crash(s.holder(1))
+	s.w.savePods()
+	if !s.until(5*time.Second, func() bool { return s.holder(1).Running }) {
+		t.Fatal("it was not started again")
+	}
+	s.w.object.state.Slots[1].MemberBefore = v1alpha1.UnknownMember
+	s.w.saveObject()
+	if !s.until(2*simSessionMax, func() bool { return s.state().Slots[1].Awaited == nil && s.last.Report.Settled == "" }) {
+		t.Fatalf("it is not taken for a member: %s", s.told)
+	}
+	if n := len(s.state().Restarts); n != before {
+		t.Errorf("measured %+v", s.state().Restarts[before:])
+	}
+}

@@ -96,7 +96,11 @@ func (w *world) movePod(p *simPod) {
 		p.Warm, p.warmAt = true, time.Time{}
 	}
 	if p.released && p.Warm && !p.Deleting && !p.Running && p.startAt.IsZero() && p.restartAt.IsZero() {
-		p.startAt = w.now.Add(w.between(0, time.Second))
+		if w.unstarted != nil && w.unstarted(p) {
+			p.Warm, p.Unstartable, p.Problem, p.warmAt = false, true, "its image cannot be pulled", w.now.Add(time.Second)
+		} else {
+			p.startAt, p.Unstartable, p.Problem = w.now.Add(w.between(0, time.Second)), false, ""
+		}
 	}
 	if due(p.startAt, w.now) && !p.Deleting {
 		w.startProcess(p)
@@ -183,7 +187,9 @@ func (w *world) crash(p *simPod) {
 	}
 	backoff := []time.Duration{500 * time.Millisecond, 10 * time.Second, 20 * time.Second, 40 * time.Second}
 	p.restartAt = w.now.Add(backoff[min(int(p.Restarts), len(backoff)-1)])
-	p.Down, p.BackingOff = true, p.Restarts > 0
+	if p.Down = true; p.Restarts > 0 {
+		p.BackingOff, p.CrashedAt = true, w.now
+	}
 	p.Problem = "crashes"
 }
 

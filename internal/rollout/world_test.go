@@ -113,14 +113,16 @@ type world struct {
 	// not drawn by lot.
 	distort                   func(*lag.Reading)
 	stands, crashes, unpulled func(*simPod) bool
-	cordoned                  [simNodes]bool
-	minAvailable              int32 // of the PodDisruptionBudget
-	evictsFrom                time.Time
-	evicted                   int           // pods that were ready
-	keepReadings              time.Duration // 0: a minute
-	readEvery                 time.Duration // 0: a second
-	lostWaits                 bool
-	lostDead                  []string
+	// unstarted are those that cannot be started when they are activated.
+	unstarted    func(*simPod) bool
+	cordoned     [simNodes]bool
+	minAvailable int32 // of the PodDisruptionBudget
+	evictsFrom   time.Time
+	evicted      int           // pods that were ready
+	keepReadings time.Duration // 0: a minute
+	readEvery    time.Duration // 0: a second
+	lostWaits    bool
+	lostDead     []string
 	// added is a second topic of two partitions to which all subscribe; nil: there is none.
 	added *addedTopic
 	// kip848: the group is one of type consumer. unclean: its clients do not tell the

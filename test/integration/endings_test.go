@@ -185,7 +185,7 @@ func TestLostPod(t *testing.T) {
 	w := newWorld(t)
 	w.kafkaCluster()
 	w.group(2, func(g *v1alpha1.ConsumerGroup) {
-		heartbeat, session := int32(1), int32(10)
+		heartbeat, session := int32(1), int32(60)
 		g.Spec.Membership.HeartbeatSeconds, g.Spec.Membership.SessionTimeout.MinSeconds = &heartbeat, &session
 	})
 	w.comesUp("orders")

@@ -26,13 +26,19 @@ func (w *world) admin() *kadm.Client {
 	return kadm.NewClient(c)
 }
 
+// cluster reads the KafkaCluster.
+func (w *world) cluster() *v1alpha1.KafkaCluster {
+	w.t.Helper()
+	cluster := &v1alpha1.KafkaCluster{}
+	w.must(w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "kafka"}, cluster))
+	return cluster
+}
+
 // clusterIs compares the Ready condition of the KafkaCluster, and what its message
 // must say.
 func (w *world) clusterIs(status metav1.ConditionStatus, reason, says string) bool {
 	w.t.Helper()
-	cluster := &v1alpha1.KafkaCluster{}
-	w.must(w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "kafka"}, cluster))
-	c := meta.FindStatusCondition(cluster.Status.Conditions, v1alpha1.ConditionReady)
+	c := meta.FindStatusCondition(w.cluster().Status.Conditions, v1alpha1.ConditionReady)
 	return c != nil && c.Status == status && c.Reason == reason && strings.Contains(c.Message, says)
 }
 

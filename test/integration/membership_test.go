@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -149,4 +152,50 @@ func (w *world) newNode(number int) *corev1.Node {
 	w.must(w.client.Create(w.t.Context(), node))
 	w.node.name = node.Name
 	return node
+}
+
+// Brokers refuse clients whose session timeout is outside of what they allow.
+func TestSessionTimeoutWithinTheBrokersBounds(t *testing.T) {
+	w := newWorld(t)
+	most := "30000"
+	_, err := w.admin().AlterBrokerConfigs(t.Context(), []kadm.AlterConfig{{Name: "group.max.session.timeout.ms", Value: &most}})
+	w.must(err)
+	w.kafkaCluster()
+	w.until("the bounds are known", func() bool {
+		b := w.cluster().Status.SessionTimeout
+		return b != nil && b.MaxSeconds == 30
+	})
+	w.group(1)
+	w.comesUp("orders")
+	if got := variable(w.pods()[0], v1alpha1.EnvSessionTimeoutMS); got != "30000" {
+		t.Errorf("the consumer is given %s ms", got)
+	}
+	const says = "and the brokers allow 30 s (group.max.session.timeout.ms)"
+	if got := w.read("orders").Status.SessionTimeout; got == nil || got.Seconds != 30 || !strings.Contains(got.Reason, says) {
+		t.Errorf("%+v does not say %q", got, says)
+	}
+}
+
+// What the brokers do not tell is no bound.
+func TestBrokersThatDoNotTellTheirBounds(t *testing.T) {
+	w := newWorld(t)
+	w.broker.ControlKey(kmsg.DescribeConfigs.Int16(), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		w.broker.KeepControl()
+		response := request.ResponseKind().(*kmsg.DescribeConfigsResponse)
+		for _, asked := range request.(*kmsg.DescribeConfigsRequest).Resources {
+			r := kmsg.NewDescribeConfigsResponseResource()
+			r.ResourceType, r.ResourceName, r.ErrorCode = asked.ResourceType, asked.ResourceName, kerr.ClusterAuthorizationFailed.Code
+			response.Resources = append(response.Resources, r)
+		}
+		return response, nil, true
+	})
+	w.kafkaCluster()
+	w.group(1)
+	w.comesUp("orders")
+	if b := w.cluster().Status.SessionTimeout; b != nil {
+		t.Errorf("the bounds are %+v", b)
+	}
+	if !w.clusterIs(metav1.ConditionTrue, v1alpha1.ReasonConnected, "") {
+		t.Error("the KafkaCluster is not ready")
+	}
 }

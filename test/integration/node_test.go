@@ -188,6 +188,10 @@ func (n *node) consume(pod *corev1.Pod) {
 	for _, v := range pod.Spec.Containers[0].Env {
 		variables[v.Name] = v.Value
 	}
+	session := 45 * time.Second // as Kafka's clients have it
+	if ms, err := strconv.Atoi(variables[v1alpha1.EnvSessionTimeoutMS]); err == nil {
+		session = time.Duration(ms) * time.Millisecond
+	}
 	c := &consumer{}
 	for _, id := range idsOf(variables) {
 		for _, other := range n.consumers {
@@ -202,6 +206,7 @@ func (n *node) consume(pod *corev1.Pod) {
 			kgo.InstanceID(id),
 			kgo.ConsumeTopics(topic),
 			kgo.Balancers(kgo.RangeBalancer()),
+			kgo.SessionTimeout(session),
 			kgo.HeartbeatInterval(100*time.Millisecond),
 		)
 		n.must(err)

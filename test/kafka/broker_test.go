@@ -244,3 +244,11 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// The brokers say which session timeouts they allow: these are Kafka's defaults.
+func TestSessionBounds(t *testing.T) {
+	bounds, err := open(t, kafka.Config{BootstrapServers: bootstrap()}).SessionBounds(t.Context())
+	if want := (kafka.SessionBounds{Min: 6 * time.Second, Max: 30 * time.Minute}); err != nil || bounds != want {
+		t.Errorf("%+v, %v, want %+v", bounds, err, want)
+	}
+}
