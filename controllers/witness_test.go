@@ -52,3 +52,33 @@ func TestForsaken(t *testing.T) {
 		}
 	}
 }
+
+// Who ignored SIGTERM is told also when the kubelet's last request has taken the grace
+// period out of the object, and whom somebody killed before is not accused.
+func TestDeafToSIGTERM(t *testing.T) {
+	deleted := time.Date(2026, 1, 1, 3, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		ended time.Duration
+		want  bool
+	}{
+		"killed at the end of its grace period": {ended: 30 * time.Second, want: true},
+		"deleted by force before that":          {ended: 10 * time.Second},
+	} {
+		w, grace, stamp := NewWitness(), int64(30), metav1.NewTime(deleted.Add(30*time.Second))
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{
+				UID: "pod", DeletionTimestamp: &stamp, DeletionGracePeriodSeconds: &grace,
+				Annotations: map[string]string{v1alpha1.AnnotationConsumer: "app"},
+			},
+			Spec: corev1.PodSpec{NodeName: "node", Containers: []corev1.Container{{Name: "app"}}},
+		}
+		w.observe(pod, deleted)
+		grace, stamp = 0, metav1.NewTime(deleted.Add(c.ended))
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", State: corev1.ContainerState{
+			Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, FinishedAt: stamp},
+		}}}
+		if o := w.observe(pod, deleted.Add(c.ended+time.Second)); !o.Killed || o.Deaf != c.want {
+			t.Errorf("%s: killed %t, deaf %t, want %t", name, o.Killed, o.Deaf, c.want)
+		}
+	}
+}

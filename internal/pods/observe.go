@@ -100,8 +100,7 @@ func (o *Observation) ending(pod *corev1.Pod, consumer corev1.ContainerStatus) {
 	}
 	o.Ended = ended(pod, consumer, o.DeletedAt)
 	o.Killed = o.Ended && killed(consumer)
-	// Times have no more than seconds.
-	o.Deaf = o.Killed && o.Deleting && o.Grace > 0 && !consumer.State.Terminated.FinishedAt.Time.Before(o.DeletedAt.Add(o.Grace-time.Second))
+	o.Deaf = o.Killed && o.Deleting && o.Grace > 0 && KilledAt(pod, o.DeletedAt.Add(o.Grace))
 	o.Forced = o.Deleting && !o.Ended && o.Grace == 0
 	o.Forsaken = o.Deleting && !o.Ended && condemned(pod)
 }
@@ -210,6 +209,14 @@ const exitKilled = 128 + 9
 func killed(consumer corev1.ContainerStatus) bool {
 	t := consumer.State.Terminated
 	return t != nil && t.ExitCode == exitKilled
+}
+
+// KilledAt says whether a pod's consumer was killed when its grace period was over. When
+// that was has to be remembered: a kubelet's last request for a pod that has ended takes
+// the grace period out of its object. Times have no more than seconds.
+func KilledAt(pod *corev1.Pod, deadline time.Time) bool {
+	consumer := consumerStatus(pod)
+	return killed(consumer) && !consumer.State.Terminated.FinishedAt.Time.Before(deadline.Add(-time.Second))
 }
 
 // wordMargin is how long before the grace deadline the launcher's word must have
