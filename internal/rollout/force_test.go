@@ -97,6 +97,19 @@ func TestTopicThatIsRemoved(t *testing.T) {
 	}
 }
 
+// A release that removes a topic is judged by the others: a member may own partitions of it
+// as before, of which nothing is read any more.
+func TestReleaseThatRemovesATopic(t *testing.T) {
+	s := newStage(t, 2)
+	s.w.distort = func(r *lag.Reading) {
+		for i := range r.Members {
+			r.Members[i].Assigned = append(r.Members[i].Assigned, lag.TopicPartition{Topic: "removed", Partition: int32(i)})
+		}
+	}
+	s.apply("r1-good")
+	s.endsOn("r1-good", "")
+}
+
 // It is not tried again and again, if it does not help.
 func TestForcedRebalancesGetRarer(t *testing.T) {
 	s := newStage(t, 2)

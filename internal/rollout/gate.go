@@ -77,7 +77,7 @@ func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
 		return r.Err == "" && r.State == lag.StateStable && v.joined(s, r)
 	})
 	e.settled = e.joined.Tail(func(r *lag.Reading) bool { return e.unsettled(r) == "" })
-	e.owned = v.reading.Committed(lag.Owned(s.members(v.reading)))
+	e.owned = v.judged(s.members(v.reading))
 	for _, check := range []func(evidence) verdict{restarts, joined, standing, slower, settled} {
 		if verdict := check(e); verdict.result != pass {
 			return verdict
@@ -197,7 +197,7 @@ func (e evidence) others() (suffer bool, unknown string) {
 		if s.ordinal == e.slot.ordinal || onTrial(e.state, s) && !passed || before.Broken || !s.holder.consuming() || !e.v.joined(s, e.v.reading) {
 			continue
 		}
-		owned := e.v.reading.Committed(lag.Owned(s.members(e.v.reading)))
+		owned := e.v.judged(s.members(e.v.reading))
 		flow, known := e.recent().Flow(owned)
 		switch {
 		case !known:
@@ -279,7 +279,7 @@ func standstill(v seen, state v1alpha1.GroupState) string {
 		if !s.holder.consuming() || !v.joined(s, v.reading) {
 			continue
 		}
-		owned := v.reading.Committed(lag.Owned(s.members(v.reading)))
+		owned := v.judged(s.members(v.reading))
 		if flow, known := recent.Flow(owned); known && flow.Consumed > 0 {
 			return ""
 		}
@@ -307,7 +307,7 @@ func baselineOf(v seen, state v1alpha1.GroupState) v1alpha1.Baseline {
 			b.Restarts = max(b.Restarts, s.holder.Restarts)
 		}
 		if members := s.members(v.reading); len(members) > 0 {
-			owned := v.reading.Committed(lag.Owned(members))
+			owned := v.judged(members)
 			if behind, known := v.reading.LagOf(owned); known {
 				kept.Lag = &behind
 			}

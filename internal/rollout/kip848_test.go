@@ -141,3 +141,18 @@ func TestKilledConsumerDidNotCloseUncleanly(t *testing.T) {
 		t.Errorf("found %q", got)
 	}
 }
+
+// One that was refused, and whose process has ended by the time its crash is seen, is not
+// to blame, either.
+func TestCrashThatIsSeenLate(t *testing.T) {
+	s := newConsumerStage(t, func(w *world) { w.exits = true })
+	pod := s.holder(1)
+	s.w.crash(pod)
+	for !pod.BackingOff {
+		s.w.step()
+	}
+	leftOut := false
+	if !s.until(time.Minute, func() bool { leftOut = leftOut || s.state().Slots[1].RetryAt != nil; return s.finished() }) || leftOut {
+		t.Errorf("left out: %t; %s", leftOut, s.unfinished())
+	}
+}

@@ -25,6 +25,7 @@ func leaveOut(v seen, state *v1alpha1.GroupState) {
 			kept := slotState(state, s.ordinal) // it was quicker than its deletion, or nobody was there to delete it
 			kept.RetryAt, kept.Failure = nil, ""
 		case s.state.RetryAt != nil || !s.crashesOn() || v.reading == nil:
+		case v.Group.Consumer && !v.reading.At.After(s.state.Since.Time): // it may have been refused
 		case onTrial(*state, s) || rollingWant(*state, s).run != s.holder.Revision || v.wasRefused(s, v.Now):
 		case len(missing) <= v.Group.Budget && v.othersCan(*state, s):
 			kept := slotState(state, s.ordinal)

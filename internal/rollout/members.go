@@ -24,6 +24,13 @@ func (s slot) lastRead(read lag.Window) []lag.Member {
 	return nil
 }
 
+// judged is what of the partitions that members own is worth judging: not those of topics
+// that are not the group's any more, of which nothing is read.
+func (v seen) judged(members []lag.Member) []lag.TopicPartition {
+	owned := slices.DeleteFunc(slices.Clone(lag.Owned(members)), func(tp lag.TopicPartition) bool { return !slices.Contains(v.Group.Topics, tp.Topic) })
+	return v.reading.Committed(owned)
+}
+
 // hasLeft: its consumer closed in order, and its place is kept for the next one
 // (KIP-848).
 func hasLeft(m lag.Member) bool { return m.Left }

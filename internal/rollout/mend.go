@@ -98,7 +98,11 @@ func noteCrash(v seen, state *v1alpha1.GroupState, s slot) {
 	}
 	noteOusted(v, state, s)
 	kept.Restarts = s.holder.Restarts
-	replaced(v, state, s, v.Window.Before(s.holder.StartedAt))
+	since := s.holder.StartedAt
+	if !s.holder.Running {
+		since = s.holder.CrashedAt // it has crashed again by now
+	}
+	replaced(v, state, s, v.Window.Before(since))
 	kept.Awaited = &v1alpha1.AwaitedState{Kind: v1alpha1.RestartCrash, Since: metav1.NewMicroTime(s.holder.CrashedAt)}
 }
 

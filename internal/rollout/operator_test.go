@@ -95,7 +95,7 @@ func (o *simOperator) input() Input {
 		Window:  o.window,
 		Desired: obj.spec.Desired,
 		Group: Group{
-			Consumer: w.kip848, Names: w.names, Assignor: "range", Topics: []string{simTopic}, Revision: obj.spec.Revision, Budget: obj.spec.Budget,
+			Consumer: w.kip848, Names: w.names, Assignor: "range", Topics: w.topics(), Revision: obj.spec.Revision, Budget: obj.spec.Budget,
 			SettledFor: 5 * time.Second, Deadline: 3 * time.Minute, Heartbeat: simHeartbeat,
 			SessionMin: simSession, SessionMax: simSessionMax, CrashBackOff: cmp.Or(w.crashBackOff, simCrashBackOff), LostWaits: w.lostWaits, LostDead: w.lostDead,
 			Paused: obj.spec.Paused, DeletedAt: obj.spec.DeletedAt,

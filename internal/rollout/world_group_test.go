@@ -217,7 +217,7 @@ func (w *world) readAdded(r *lag.Reading) {
 		return
 	}
 	for i := range r.Members {
-		r.Members[i].Topics = []string{simTopic, addedName}
+		r.Members[i].Topics = w.topics()
 	}
 	zero := int64(0)
 	for n := range int32(addedPartitions) {
@@ -236,6 +236,14 @@ func (w *world) readAdded(r *lag.Reading) {
 // unowned says whether a partition of the second topic has no owner.
 func (w *world) unowned(partition int32) bool {
 	return partition < w.added.unowned && w.rebalances == w.added.at
+}
+
+// topics are the group's.
+func (w *world) topics() []string {
+	if w.added == nil {
+		return []string{simTopic}
+	}
+	return []string{simTopic, addedName}
 }
 
 // addTopic adds it, with so many partitions that nobody owns yet.

@@ -181,7 +181,7 @@ func (w *world) startProcess(p *simPod) {
 
 // crash ends a process by itself; the kubelet restarts it with back-off.
 func (w *world) crash(p *simPod) {
-	p.proc, p.Running, p.Ready, p.crashedAt = false, false, false, w.now
+	p.proc, p.Running, p.Ready, p.StartedAt, p.crashedAt = false, false, false, time.Time{}, w.now
 	for i := range p.consumers {
 		p.consumers[i] = simConsumer{id: p.consumers[i].id}
 	}
