@@ -56,7 +56,7 @@ bench-rollout: ## Measure what a release costs: Kohort, a Deployment's way, a St
 	go run ./test/bench-rollout
 
 .PHONY: bench-membership
-bench-membership: ## Measure what deaths, restarts and scaling cost: Kohort, static and dynamic members. RUNS, SUBJECTS, EVENTS, CONSUMER, WATCH.
+bench-membership: ## Measure what deaths, restarts and scaling cost: Kohort, static and dynamic members. RUNS, SUBJECTS, EVENTS, CONSUMER, PROTOCOL, WATCH.
 	go run ./test/bench-membership
 
 
@@ -154,7 +154,7 @@ endif
 
 .PHONY: test-examples
 test-examples: ## Run the sample consumers in Java and Python, where mvn and python3 are; fetches once what they need.
-	go test -timeout 30m -count 1 -run '$(CLIENTS)' ./test/testbed/broker
+	go test -timeout 40m -p 1 -count 1 -run '$(CLIENTS)' ./test/testbed/broker ./test/whole
 
 .PHONY: race
 race: ## Run the pure tests with the race detector (needs a C compiler).

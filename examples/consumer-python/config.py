@@ -14,6 +14,7 @@ class Config:
     instance: str  # "" for a dynamic member
     session_ms: int
     heartbeat_ms: int
+    kip848: bool  # the broker has the timeouts, and shares the partitions
     # What a template says.
     topics: list[str]
     rate: float  # records per second, 0 for no limit
@@ -44,6 +45,9 @@ def read(env=os.environ) -> Config:
             errors.append(f'{name} is "{text}": it must be a number from 0 to 1000000000')
         return value
 
+    protocol = env.get("KAFKA_GROUP_PROTOCOL", "classic").lower()
+    if protocol not in ("classic", "consumer"):
+        errors.append(f'KAFKA_GROUP_PROTOCOL is "{protocol}": it must be classic or consumer')
     behaviour = env.get("BEHAVIOUR", "")
     if behaviour and behaviour not in BEHAVIOURS:
         errors.append(f'BEHAVIOUR is "{behaviour}": it must be unset or one of {", ".join(BEHAVIOURS)}')
@@ -56,6 +60,7 @@ def read(env=os.environ) -> Config:
         instance=env.get("KAFKA_GROUP_INSTANCE_ID", ""),
         session_ms=int(number("KAFKA_SESSION_TIMEOUT_MS", 45000)),
         heartbeat_ms=int(number("KAFKA_HEARTBEAT_INTERVAL_MS", 3000)),
+        kip848=protocol == "consumer",
         topics=required("TOPICS").replace(",", " ").split(),
         rate=rate,
         commit_interval=number("COMMIT_INTERVAL_MS", 1000) / 1000,

@@ -37,12 +37,7 @@ class Member:
         settings = {
             "bootstrap.servers": c.bootstrap,
             "group.id": c.group,
-            "session.timeout.ms": c.session_ms,
-            "heartbeat.interval.ms": c.heartbeat_ms,
-            # librdkafka refuses a session that is longer.
-            "max.poll.interval.ms": max(300_000, c.session_ms),
             "client.id": "kohort-sample-consumer-python",
-            "partition.assignment.strategy": "range",
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",
@@ -52,6 +47,16 @@ class Member:
             "reconnect.backoff.ms": 500,
             "topic.metadata.refresh.fast.interval.ms": 250,
         }
+        if c.kip848:
+            settings["group.protocol"] = "consumer"
+        else:
+            settings |= {
+                "session.timeout.ms": c.session_ms,
+                "heartbeat.interval.ms": c.heartbeat_ms,
+                # librdkafka refuses a session that is longer.
+                "max.poll.interval.ms": max(300_000, c.session_ms),
+                "partition.assignment.strategy": "range",
+            }
         if c.instance:
             settings["group.instance.id"] = c.instance
         try:
@@ -131,11 +136,11 @@ class Member:
         self._journal.write("joined")
         self._journal.write("assigned", partitions=by_topic(partitions))
         if self._config.behaviour == "stalled":
-            consumer.assign(partitions)
+            (consumer.incremental_assign if self._config.kip848 else consumer.assign)(partitions)
             consumer.pause(partitions)
 
     def _revoked(self, _, partitions):
-        self.joined = False
+        # It is a member still, and keeps other partitions (KIP-848) or gets new ones.
         self._commit([(p.topic, p.partition) for p in partitions])
         self._journal.write("revoked", partitions=by_topic(partitions))
 

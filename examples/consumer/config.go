@@ -28,9 +28,12 @@ const (
 	behaveIgnoresSIGTERM = "ignores-sigterm"
 	// behaveUnclean closes without a word to the group (KAFKA_GROUP_PROTOCOL consumer).
 	behaveUnclean = "unclean"
+	// behaveOwnAssignor shares the partitions by an assignor of its own that is called
+	// range as well.
+	behaveOwnAssignor = "own-assignor"
 )
 
-var behaviours = []string{behaveWell, behaveSlow, behaveStalled, behaveCrash, behaveNeverJoins, behaveHungry, behaveIgnoresSIGTERM, behaveUnclean}
+var behaviours = []string{behaveWell, behaveSlow, behaveStalled, behaveCrash, behaveNeverJoins, behaveHungry, behaveIgnoresSIGTERM, behaveUnclean, behaveOwnAssignor}
 
 // config is what the environment asks for.
 type config struct {

@@ -19,7 +19,7 @@
 //	VERSION             any text; goes into every line
 //	START_DELAY_MS      how long to wait before joining
 //	HEALTH_PORT         GET /healthz, and /ready: whether it is a member
-//	BEHAVIOUR           slow, stalled, crash, never-joins, hungry or ignores-sigterm
+//	BEHAVIOUR           slow, stalled, crash, never-joins, hungry, ignores-sigterm or own-assignor
 //	LOG_RECORDS         1: a line for each record
 package main
 

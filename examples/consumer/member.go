@@ -81,7 +81,7 @@ func newMember(c config, out *journal.Writer) (*member, error) {
 	if c.kip848 {
 		opts = append(opts, kgo.ServerSideBalancer())
 	} else {
-		opts = append(opts, kgo.Balancers(kgo.RangeBalancer()), kgo.SessionTimeout(c.session), kgo.HeartbeatInterval(c.heartbeat))
+		opts = append(opts, kgo.Balancers(c.assignor()), kgo.SessionTimeout(c.session), kgo.HeartbeatInterval(c.heartbeat))
 	}
 	client, err := kgo.NewClient(opts...)
 	if err != nil {

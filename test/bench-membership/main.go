@@ -7,7 +7,8 @@
 // It prints a table, and whether what it shows is what is aimed at; it gates nothing.
 // RUNS sets how often each is measured (default 3), SUBJECTS and EVENTS which (names,
 // separated by commas; default all), CONSUMER the program (go, java or librdkafka;
-// default go), WATCH how long a crash loop is watched (default 600s).
+// default go), PROTOCOL the group's (Classic or Consumer; default Classic), WATCH how
+// long a crash loop is watched (default 600s).
 package main
 
 import (
@@ -20,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/test/lab"
 	"github.com/kohort-dev/kohort/test/subjects"
 	"github.com/kohort-dev/kohort/test/testbed"
@@ -42,11 +44,11 @@ const (
 	patience = 8 * time.Minute
 )
 
-// The session timeouts: of static members long enough for a restart, of dynamic ones
-// Kafka's default.
+// The session timeouts: of static members long enough for a restart, of dynamic ones, and
+// of all with protocol Consumer, Kafka's default.
 const (
 	staticSession  = 120 * time.Second
-	dynamicSession = 45 * time.Second
+	defaultSession = 45 * time.Second
 )
 
 var kohort = subjects.Kohort("kohort", "Kohort", nil)
@@ -68,7 +70,16 @@ type question struct {
 	subjects []subjects.Subject
 	events   []event
 	program  lab.Program
+	protocol v1alpha1.Protocol
 	watch    time.Duration
+}
+
+// session is a subject's session timeout.
+func (q question) session(s subjects.Subject) time.Duration {
+	if s.Name == subjects.Deployment.Name || q.protocol == v1alpha1.ProtocolConsumer {
+		return defaultSession
+	}
+	return staticSession
 }
 
 func asked() (q question, err error) {
@@ -82,6 +93,11 @@ func asked() (q question, err error) {
 	var known bool
 	if q.program, known = lab.Programs[cmp.Or(os.Getenv("CONSUMER"), "go")]; !known {
 		errs = append(errs, fmt.Errorf("CONSUMER is %q: it must be one of %s", os.Getenv("CONSUMER"), subjects.Names(lab.Programs)))
+	}
+	switch q.protocol = v1alpha1.Protocol(cmp.Or(os.Getenv("PROTOCOL"), string(v1alpha1.ProtocolClassic))); q.protocol {
+	case v1alpha1.ProtocolClassic, v1alpha1.ProtocolConsumer:
+	default:
+		errs = append(errs, fmt.Errorf("PROTOCOL is %q: it must be Classic or Consumer", q.protocol))
 	}
 	return q, errors.Join(errs...)
 }
@@ -105,8 +121,8 @@ func run(ctx context.Context) (err error) {
 		return fmt.Errorf("create the KafkaCluster: %w", err)
 	}
 	measured, failed := measure(ctx, l, q)
-	fmt.Printf("\n%d partitions, %d records/s, %d consumers where nothing else is said; %s; %s; sessions of %v, dynamic members %v; medians of %d runs (greatest)\n\n",
-		partitions, perSecond, slots, q.program.Title, l.Broker.Kind, staticSession, dynamicSession, q.runs)
+	fmt.Printf("\n%d partitions, %d records/s, %d consumers where nothing else is said; %s; protocol %s; %s; sessions of %v, dynamic members %v; medians of %d runs (greatest)\n\n",
+		partitions, perSecond, slots, q.program.Title, q.protocol, l.Broker.Kind, q.session(kohort), q.session(subjects.Deployment), q.runs)
 	subjects.CostTable(os.Stdout, q.subjects, measured, subjects.StatefulSet)
 	fmt.Println()
 	for _, g := range goals {
@@ -129,7 +145,7 @@ func measure(ctx context.Context, l *lab.Lab, q question) ([]subjects.Event, err
 					return measured, errors.Join(failed, context.Cause(ctx))
 				}
 				name := fmt.Sprintf("%s-%s-%d", e.name, s.Name, run)
-				cost, err := suffer(ctx, scene{Lab: l, subject: s, watch: q.watch}, e, q.program, name)
+				cost, err := suffer(ctx, scene{Lab: l, subject: s}, e, q, name)
 				if err != nil {
 					err = fmt.Errorf("measure %s: %w", name, err)
 					fmt.Fprintln(os.Stderr, err)
@@ -145,23 +161,21 @@ func measure(ctx context.Context, l *lab.Lab, q question) ([]subjects.Event, err
 }
 
 // suffer is one measurement of one subject.
-func suffer(ctx context.Context, s scene, e event, program lab.Program, name string) (cost subjects.Cost, err error) {
+func suffer(ctx context.Context, s scene, e event, q question, name string) (cost subjects.Cost, err error) {
+	s.watch = q.watch
 	ctx, cancel := context.WithTimeoutCause(ctx, patience+s.watch, fmt.Errorf("it did not get there in %v", patience+s.watch))
 	defer cancel()
 	var look subjects.Look
 	var producer *lab.Producer
 	s.Group, look, producer, err = s.Set(ctx, lab.Stage{
 		Namespace: namespace, Name: name, Slots: e.slots, Partitions: partitions, PerSecond: perSecond, Quiet: quiet,
-		Program: program, Change: needsRoom,
+		Program: q.program, Change: needsRoom,
 	})
 	if err != nil {
 		return cost, err
 	}
 	defer producer.Stop()
-	s.Session = staticSession
-	if s.subject.Name == subjects.Deployment.Name {
-		s.Session = dynamicSession
-	}
+	s.Session, s.Protocol = q.session(s.subject), q.protocol
 	if err := s.makeRoom(ctx); err != nil {
 		return cost, err
 	}

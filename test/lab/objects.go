@@ -30,6 +30,7 @@ func (l *Lab) Cluster(namespace string) *v1alpha1.KafkaCluster {
 // records per second it processes, and how it misbehaves.
 type Version struct {
 	Name      string
+	Topics    string // separated by commas; "": the one that the template is for
 	Rate      int    // 0: as fast as it can
 	Behaviour string // "", slow, stalled, crash, never-joins, ignores-sigterm
 	Image     string // "": the program's
@@ -50,7 +51,7 @@ type Version struct {
 func (v Version) Template(topic string) map[string]any {
 	image := cmp.Or(v.Image, v.Program.Image, ConsumerImage)
 	env := []any{
-		variable("TOPICS", topic), variable("VERSION", v.Name), variable("RATE", strconv.Itoa(v.Rate)),
+		variable("TOPICS", cmp.Or(v.Topics, topic)), variable("VERSION", v.Name), variable("RATE", strconv.Itoa(v.Rate)),
 		variable("BEHAVIOUR", v.Behaviour), variable("HEALTH_PORT", "8080"),
 		variable("START_DELAY_MS", strconv.Itoa(v.StartDelayMillis)),
 	}

@@ -20,6 +20,7 @@ func SpringVariables(t *corev1.PodTemplateSpec) {
 		{"SPRING_KAFKA_CONSUMER_GROUP_ID", v1alpha1.EnvGroupID},
 		{"SPRING_KAFKA_CONSUMER_PROPERTIES_SESSION_TIMEOUT_MS", v1alpha1.EnvSessionTimeoutMS},
 		{"SPRING_KAFKA_CONSUMER_PROPERTIES_HEARTBEAT_INTERVAL_MS", v1alpha1.EnvHeartbeatInterval},
+		{"SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_PROTOCOL", v1alpha1.EnvGroupProtocol},
 		{"SPRING_KAFKA_CONSUMER_PROPERTIES_GROUP_INSTANCE_ID", v1alpha1.EnvGroupInstanceID},
 	} {
 		for _, known := range c.Env {

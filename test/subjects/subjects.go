@@ -73,8 +73,11 @@ type Group struct {
 	// Peer completes the template for a peer, which injects nothing: the identity is
 	// in the variables of Kohort's preset Env. Nil: the consumer reads those.
 	Peer func(*corev1.PodTemplateSpec)
-	// Session is the session timeout; zero: 45 s.
+	// Session is the session timeout; zero: 45 s. With Protocol Consumer it is the broker's
+	// for the peers, 45 s unless it is configured otherwise.
 	Session time.Duration
+	// Protocol of the group; "": Classic.
+	Protocol v1alpha1.Protocol
 	// Change changes the ConsumerGroup, whoever releases it. Nil: nothing.
 	Change func(*v1alpha1.ConsumerGroup)
 }
@@ -149,7 +152,7 @@ func startKohort(ctx context.Context, g Group, how func(*v1alpha1.ConsumerGroup)
 	cg := &v1alpha1.ConsumerGroup{ObjectMeta: g.meta(), Spec: v1alpha1.ConsumerGroupSpec{
 		Kafka:  v1alpha1.KafkaRef{ClusterRef: v1alpha1.ClusterRef{Name: g.Cluster}},
 		Topics: []string{g.Name}, Replicas: &g.Slots, Template: template,
-		Membership: v1alpha1.Membership{SessionTimeout: v1alpha1.SessionTimeout{
+		Membership: v1alpha1.Membership{Protocol: g.Protocol, SessionTimeout: v1alpha1.SessionTimeout{
 			MinSeconds: ptr.To(int32(g.session() / time.Second)),
 		}},
 		Rollout: v1alpha1.Rollout{Gate: v1alpha1.Gate{SettledSeconds: ptr.To[int32](8)}},
@@ -208,9 +211,15 @@ func (g Group) peerTemplate(version string, static bool) corev1.PodTemplateSpec 
 	app.Env = append(app.Env,
 		corev1.EnvVar{Name: v1alpha1.EnvBootstrapServers, Value: g.Bootstrap},
 		corev1.EnvVar{Name: v1alpha1.EnvGroupID, Value: g.Name},
-		corev1.EnvVar{Name: v1alpha1.EnvSessionTimeoutMS, Value: strconv.FormatInt(g.session().Milliseconds(), 10)},
-		corev1.EnvVar{Name: v1alpha1.EnvHeartbeatInterval, Value: "3000"},
 	)
+	if g.Protocol == v1alpha1.ProtocolConsumer {
+		app.Env = append(app.Env, corev1.EnvVar{Name: v1alpha1.EnvGroupProtocol, Value: "consumer"})
+	} else {
+		app.Env = append(app.Env,
+			corev1.EnvVar{Name: v1alpha1.EnvSessionTimeoutMS, Value: strconv.FormatInt(g.session().Milliseconds(), 10)},
+			corev1.EnvVar{Name: v1alpha1.EnvHeartbeatInterval, Value: "3000"},
+		)
+	}
 	if static {
 		app.Env = append(app.Env, corev1.EnvVar{Name: v1alpha1.EnvGroupInstanceID, ValueFrom: &corev1.EnvVarSource{
 			FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"},

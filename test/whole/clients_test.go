@@ -15,12 +15,12 @@ import (
 	"github.com/kohort-dev/kohort/test/lab"
 )
 
-// finds waits until a condition is False for a reason, and says something.
-func (g group) finds(condition, reason, says string) {
+// finds waits until a condition has a status for a reason, and says something.
+func (g group) finds(condition string, status metav1.ConditionStatus, reason, says string) {
 	g.t.Helper()
 	g.until("the condition "+condition+" with "+reason, func(cg *v1alpha1.ConsumerGroup) bool {
 		c := meta.FindStatusCondition(cg.Status.Conditions, condition)
-		return c != nil && c.Status == metav1.ConditionFalse && c.Reason == reason
+		return c != nil && c.Status == status && c.Reason == reason
 	})
 	c := meta.FindStatusCondition(g.get().Status.Conditions, condition)
 	g.Expect(c.Message).To(MatchRegexp(says))
@@ -115,9 +115,19 @@ func TestClientsThatDoNotConform(t *testing.T) {
 				pod := g.pods()[0]
 				g.Expect(world.Client.Delete(g.ctx(), &pod)).To(Succeed())
 			}
-			g.finds(v1alpha1.ConditionClientsConform, reason, regexp.QuoteMeta(c.says))
+			g.finds(v1alpha1.ConditionClientsConform, metav1.ConditionFalse, reason, regexp.QuoteMeta(c.says))
 		})
 	}
+}
+
+// TestPartitionsSharedByAnotherAssignor are told of. That is no fault.
+func TestPartitionsSharedByAnotherAssignor(t *testing.T) {
+	t.Parallel()
+	g := start(t, "own-assignor", 2, func(cg *v1alpha1.ConsumerGroup) {
+		cg.Spec.Template = lab.Version{Name: "v1", Behaviour: "own-assignor"}.Raw(cg.Name)
+	})
+	g.finds(v1alpha1.ConditionClientsConform, metav1.ConditionTrue, v1alpha1.ReasonOwnershipDiffers,
+		`^by the assignor range own-assignor-.*-0000 would own partitions 0 to 2 of topic own-assignor, and owns partitions \d, \d, \d: .*an assignor of its own by this name$`)
 }
 
 // TestConsumerThatCommitsNothing is told of, although it is a member like any other. A
@@ -127,7 +137,7 @@ func TestConsumerThatCommitsNothing(t *testing.T) {
 	g := start(t, "commits-nothing", 2, func(cg *v1alpha1.ConsumerGroup) {
 		cg.Spec.Template = lab.Version{Name: "v1", Behaviour: "stalled"}.Raw(cg.Name)
 	})
-	g.finds(v1alpha1.ConditionLagHealthy, v1alpha1.ReasonCommitsStand,
+	g.finds(v1alpha1.ConditionLagHealthy, metav1.ConditionFalse, v1alpha1.ReasonCommitsStand,
 		`^slot \d \(commits-nothing-.*\) has never committed on commits-nothing-\d+, and [1-9]\d* records came in \d+ s$`)
 	g.release(lab.Version{Name: "v2"})
 	g.released(2)

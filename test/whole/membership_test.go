@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -153,6 +154,6 @@ func TestUncleanCloseIsToldApart(t *testing.T) {
 	})
 	g.release(lab.Version{Name: "v2"})
 	g.released(2)
-	g.finds(v1alpha1.ConditionClientsConform, v1alpha1.ReasonUncleanClose, "ended by itself, and the group did not hear of it")
+	g.finds(v1alpha1.ConditionClientsConform, metav1.ConditionFalse, v1alpha1.ReasonUncleanClose, "ended by itself, and the group did not hear of it")
 	g.nothingLost(0)
 }

@@ -25,7 +25,9 @@ import (
 
 func TestSpring(t *testing.T) {
 	needs(t, "java", "mvn")
-	sameBehaviour(t, client{start: startSpring, fenced: "a consumer has stopped: FENCED"})
+	spring := client{start: startSpring, fenced: "a consumer has stopped: FENCED"}
+	sameBehaviour(t, spring)
+	t.Run("protocol consumer", func(t *testing.T) { protocolConsumer(t, spring) })
 	t.Run("ids", springInstanceIDs)
 	t.Run("own settings", springOwnSettings)
 	t.Run("ready", springReady)
@@ -33,7 +35,9 @@ func TestSpring(t *testing.T) {
 
 func TestPython(t *testing.T) {
 	needs(t, "python3")
-	sameBehaviour(t, client{start: startPython, fenced: "Static consumer fenced by other consumer"})
+	python := client{start: startPython, fenced: "Static consumer fenced by other consumer"}
+	sameBehaviour(t, python)
+	t.Run("protocol consumer", func(t *testing.T) { protocolConsumer(t, python) })
 }
 
 // client is a sample with a client library.
@@ -43,6 +47,8 @@ type client struct {
 	fenced string
 	// repeats: a record that is in work when the group rebalances is processed again.
 	repeats bool
+	// waits: one whose id another consumer has (KIP-848) tries until that is gone.
+	waits bool
 }
 
 // sameBehaviour is what a consumer owes its group, with any client library.
@@ -121,27 +127,35 @@ func startJava(t *testing.T, dir, program string, env map[string]string) sample 
 func renamed(t *testing.T, inject v1alpha1.Inject, plain map[string]string) map[string]string {
 	t.Helper()
 	values := maps.Clone(plain)
-	byEnv, named := podVariables(t, v1alpha1.InjectEnv), map[string]string{}
-	for name, of := range podVariables(t, inject) {
+	protocol := v1alpha1.ProtocolClassic
+	if plain[v1alpha1.EnvGroupProtocol] == "consumer" {
+		protocol = v1alpha1.ProtocolConsumer
+	}
+	byEnv, named := podVariables(t, v1alpha1.InjectEnv, protocol), map[string]string{}
+	for name, of := range podVariables(t, inject, protocol) {
 		for plainName, same := range byEnv {
 			if of == same && values[plainName] != "" {
 				named[name] = values[plainName]
 			}
 		}
 	}
-	for name := range byEnv {
+	// Quarkus takes those of Env for its own (kafka.heartbeat.interval.ms).
+	for name := range podVariables(t, v1alpha1.InjectEnv, v1alpha1.ProtocolClassic) {
 		delete(values, name)
 	}
+	delete(values, v1alpha1.EnvGroupProtocol)
 	maps.Copy(values, named)
 	return values
 }
 
 // podVariables are those that Kohort gives to a consumer, each with a value that no
 // other property has.
-func podVariables(t *testing.T, inject v1alpha1.Inject) map[string]string {
+func podVariables(t *testing.T, inject v1alpha1.Inject, protocol v1alpha1.Protocol) map[string]string {
 	t.Helper()
 	pod := build(t, pods.Input{
-		Group:    &v1alpha1.ConsumerGroup{Spec: v1alpha1.ConsumerGroupSpec{GroupID: "group"}},
+		Group: &v1alpha1.ConsumerGroup{Spec: v1alpha1.ConsumerGroupSpec{
+			GroupID: "group", Membership: v1alpha1.Membership{Protocol: protocol},
+		}},
 		Consumer: v1alpha1.Consumer{Inject: inject}, InstanceID: "instance", Session: 45 * time.Second, BootstrapServers: []string{"servers"},
 	})
 	variables := map[string]string{}

@@ -83,6 +83,67 @@ func restart(t *testing.T, c client) {
 	}
 }
 
+func TestProtocolConsumer(t *testing.T) { protocolConsumer(t, client{start: startMember, waits: true}) }
+
+// protocolConsumer is what a consumer owes a group of type consumer (KIP-848): that its
+// place is kept when it ends, and that it leaves alone a place that another one has.
+func protocolConsumer(t *testing.T, c client) {
+	t.Helper()
+	needsOwnKafka(t)
+	const partitions = 4
+	topic := freshTopic(t, partitions, 0)
+	run := func(id string) sample {
+		return c.start(t, topic, id, map[string]string{v1alpha1.EnvGroupProtocol: "consumer", "RATE": "60"})
+	}
+	ids := []string{topic + "-0000", topic + "-0001"}
+	members := []sample{run(ids[0]), run(ids[1])}
+	shares := func() (owners map[int32]int) {
+		eventually(t, func() (missing string) {
+			owners, missing = share(t, topic, partitions, members...)
+			return missing
+		})
+		return owners
+	}
+	want := shares()
+	writer := start(t, "producer", map[string]string{"TOPICS": topic, "RATE": "80"})
+	for _, m := range members {
+		m.await(t, journal.Record)
+	}
+	before := shared.Rebalances(topic)
+	all := slices.Clone(members)
+	for i, id := range ids {
+		members[i].end(t)
+		members[i] = run(id)
+		all = append(all, members[i])
+		members[i].await(t, journal.Record)
+	}
+	got := shares()
+	if after := shared.Rebalances(topic); before < 1 || after != before {
+		t.Errorf("%d rebalances before the restarts, %d after them", before, after)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the owners have changed:\n%s", diff)
+	}
+
+	second := run(ids[0])
+	if c.waits {
+		members[0].end(t)
+		second.await(t, journal.Record)
+		members[0], all = second, append(all, second)
+	} else if code := second.exitCode(t); code != 1 {
+		t.Errorf("a consumer whose id another one has exited with %d", code)
+	}
+	writer.end(t)
+	written := ends(t, shared, topic)
+	eventually(t, func() string { return cmp.Diff(written, committed(t, topic, topic)) })
+	for _, m := range members {
+		m.end(t)
+	}
+	if diff := cmp.Diff(once(written), processed(t, all...)); diff != "" {
+		t.Errorf("-once +really\n%s", diff)
+	}
+}
+
 func TestDynamicMembersLeave(t *testing.T) {
 	topic := freshTopic(t, 4, 10)
 	first := startMember(t, topic, "", nil)

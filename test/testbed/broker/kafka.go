@@ -198,7 +198,8 @@ func (k *kafka) bootstrap() []string     { return []string{k.address} }
 func (k *kafka) saslBootstrap() []string { return []string{k.sasl} }
 func (k *kafka) groupLog() string        { return k.file("kafka.log") }
 
-// rebalances counts what GroupMetadataManager logs when a rebalance begins.
+// rebalances counts what GroupMetadataManager logs when a rebalance begins: in a group of
+// type consumer that is another epoch of the group.
 func (k *kafka) rebalances(group string) int {
 	file, err := os.Open(k.groupLog())
 	if err != nil {
@@ -209,7 +210,7 @@ func (k *kafka) rebalances(group string) int {
 	lines := bufio.NewReader(file)
 	for {
 		line, err := lines.ReadString('\n')
-		if strings.Contains(line, "Preparing to rebalance group "+group+" ") {
+		if strings.Contains(line, "Preparing to rebalance group "+group+" ") || strings.Contains(line, "[GroupId "+group+"] Bumped group epoch to ") {
 			n++
 		}
 		if err != nil {

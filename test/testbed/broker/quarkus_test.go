@@ -13,7 +13,9 @@ import (
 
 func TestQuarkus(t *testing.T) {
 	needs(t, "java", "mvn")
-	sameBehaviour(t, client{start: startQuarkus, fenced: "FencedInstanceIdException", repeats: true})
+	quarkus := client{start: startQuarkus, fenced: "FencedInstanceIdException", repeats: true}
+	sameBehaviour(t, quarkus)
+	t.Run("protocol consumer", func(t *testing.T) { protocolConsumer(t, quarkus) })
 	t.Run("ids", quarkusInstanceIDs)
 	t.Run("own settings", quarkusOwnSettings)
 	t.Run("ready", quarkusReady)

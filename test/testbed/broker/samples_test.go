@@ -161,7 +161,7 @@ func (s sample) generation(t *testing.T) (generation int32) {
 	return generation
 }
 
-// owned is what consumers own by their last word on it.
+// owned is what consumers own by what they said of it.
 func owned(t *testing.T, topic string, members ...sample) map[int32]int {
 	t.Helper()
 	owners := map[int32]int{}
@@ -170,9 +170,9 @@ func owned(t *testing.T, topic string, members ...sample) map[int32]int {
 		for _, e := range m.journal(t) {
 			switch e.Event {
 			case journal.Assigned:
-				own = e.Partitions[topic]
+				own = append(own, e.Partitions[topic]...)
 			case journal.Revoked, journal.Lost:
-				own = nil
+				own = slices.DeleteFunc(own, func(p int32) bool { return slices.Contains(e.Partitions[topic], p) })
 			}
 		}
 		for _, p := range own {
@@ -226,26 +226,35 @@ func committed(t *testing.T, group, topic string) map[int32]int64 {
 	return offsets
 }
 
-// settled waits until members share a topic evenly and have said so in one
-// generation.
+// settled waits until members share a topic and have said so in one generation.
 func settled(t *testing.T, topic string, partitions int, members ...sample) map[int32]int {
 	t.Helper()
 	var owners map[int32]int
-	eventually(t, func() string {
-		owners = owned(t, topic, members...)
-		generations, busy := map[int32]bool{}, map[int]bool{}
+	eventually(t, func() (missing string) {
+		generations := map[int32]bool{}
 		for _, m := range members {
 			generations[m.generation(t)] = true
 		}
-		for _, owner := range owners {
-			busy[owner] = true
+		if owners, missing = share(t, topic, partitions, members...); missing == "" && len(generations) != 1 {
+			missing = fmt.Sprintf("one generation: %v", slices.Collect(maps.Keys(generations)))
 		}
-		if len(owners) != partitions || len(generations) != 1 || len(busy) != len(members) {
-			return fmt.Sprintf("%d members share %d partitions: %v in generations %v", len(members), partitions, owners, slices.Collect(maps.Keys(generations)))
-		}
-		return ""
+		return missing
 	})
 	return owners
+}
+
+// share is which of the members owns what, and what is missing to each having some.
+func share(t *testing.T, topic string, partitions int, members ...sample) (owners map[int32]int, missing string) {
+	t.Helper()
+	owners = owned(t, topic, members...)
+	busy := map[int]bool{}
+	for _, owner := range owners {
+		busy[owner] = true
+	}
+	if len(owners) != partitions || len(busy) != len(members) {
+		missing = fmt.Sprintf("%d members share %d partitions: %v", len(members), partitions, owners)
+	}
+	return owners, missing
 }
 
 // freePort is a port on which nobody listens.

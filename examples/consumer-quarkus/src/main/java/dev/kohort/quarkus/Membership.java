@@ -54,7 +54,9 @@ class Membership implements KafkaConsumerRebalanceListener, HealthCheck {
     /** What was processed has been committed. The connector calls it also for partitions that are lost. */
     @Override
     public void onPartitionsRevoked(Consumer<?, ?> consumer, Collection<TopicPartition> partitions) {
-        members.remove(consumer);
+        if (partitions.containsAll(consumer.assignment())) {
+            members.remove(consumer);
+        }
         work.report(partitions);
         write("revoked", Member.of(consumer), partitions);
     }

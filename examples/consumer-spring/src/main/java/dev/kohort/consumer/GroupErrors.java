@@ -6,6 +6,7 @@ import org.apache.kafka.common.errors.GroupMaxSizeReachedException;
 import org.apache.kafka.common.errors.InconsistentGroupProtocolException;
 import org.apache.kafka.common.errors.InvalidGroupIdException;
 import org.apache.kafka.common.errors.InvalidSessionTimeoutException;
+import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
 import org.springframework.kafka.listener.DefaultErrorHandler;
 import org.springframework.kafka.listener.MessageListenerContainer;
 import org.springframework.stereotype.Component;
@@ -18,7 +19,7 @@ import org.springframework.stereotype.Component;
 class GroupErrors extends DefaultErrorHandler {
     private static final Set<Class<?>> FATAL = Set.of(GroupMaxSizeReachedException.class,
             InconsistentGroupProtocolException.class, InvalidGroupIdException.class,
-            InvalidSessionTimeoutException.class);
+            InvalidSessionTimeoutException.class, UnreleasedInstanceIdException.class);
 
     private final Endings endings;
 

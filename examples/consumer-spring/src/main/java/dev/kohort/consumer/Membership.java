@@ -41,9 +41,9 @@ class Membership implements ConsumerAwareRebalanceListener, HealthIndicator {
         write("assigned", consumer, partitions);
     }
 
+    /** It is a member still, and keeps other partitions (group.protocol consumer) or gets new ones. */
     @Override
     public void onPartitionsRevokedAfterCommit(Consumer<?, ?> consumer, Collection<TopicPartition> partitions) {
-        members.remove(consumer);
         work.report(partitions);
         write("revoked", consumer, partitions);
     }
