@@ -200,10 +200,8 @@ func notSettled(s seen) string {
 // unread says why there is no reading, and since when. It names a time and no
 // duration, so that it stays the same.
 func unread(s seen, why string) string {
-	for i := len(s.window) - 1; i >= 0; i-- {
-		if s.window[i].Err == "" {
-			return fmt.Sprintf("the group was last read at %s: %s", s.window[i].At.UTC().Format(time.RFC3339), why)
-		}
+	if last := s.window.Said(); last != nil {
+		return fmt.Sprintf("the group was last read at %s: %s", last.At.UTC().Format(time.RFC3339), why)
 	}
 	return "the group has not been read since the operator began to: " + why
 }

@@ -87,6 +87,7 @@ func (r *KafkaClusterReconciler) boundsOf(ctx context.Context, cluster *v1alpha1
 	b, err := r.Clusters.SessionBounds(ctx, client.ObjectKeyFromObject(cluster))
 	switch {
 	case err != nil:
+		logf.FromContext(ctx).Info("Left the brokers' bounds of session timeouts as they were", "reason", err.Error())
 		return cluster.Status.SessionTimeout
 	case b == kafka.SessionBounds{}:
 		return nil

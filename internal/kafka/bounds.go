@@ -25,13 +25,9 @@ type SessionBounds struct{ Min, Max time.Duration }
 // cluster.
 func (c *Client) SessionBounds(ctx context.Context) (SessionBounds, error) {
 	const doing = "asking the brokers for the bounds of session timeouts"
-	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
-	defer cancel()
-	everybody := kmsg.NewPtrMetadataRequest()
-	everybody.Topics = []kmsg.MetadataRequestTopic{} // none; nil would be all
-	there, err := everybody.RequestWith(ctx, c.kgo)
+	there, err := c.metadata(ctx, nil)
 	if err != nil {
-		return SessionBounds{}, c.explain(doing, err)
+		return SessionBounds{}, err
 	}
 	req := kmsg.NewPtrDescribeConfigsRequest()
 	for _, broker := range there.Brokers {
@@ -40,6 +36,8 @@ func (c *Client) SessionBounds(ctx context.Context) (SessionBounds, error) {
 		resource.ConfigNames = []string{configMinSession, configMaxSession}
 		req.Resources = append(req.Resources, resource)
 	}
+	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
+	defer cancel()
 	resp, err := req.RequestWith(ctx, c.kgo)
 	if err != nil {
 		return SessionBounds{}, c.explain(doing, err)

@@ -279,11 +279,8 @@ func (t *tracked) count(next *lag.Reading) {
 	if t.rebalances.Since.IsZero() {
 		t.rebalances.Since = next.At
 	}
-	for i := len(t.window) - 1; i >= 0; i-- {
-		if before := &t.window[i]; before.Err == "" {
-			t.rebalances.Add(before, next)
-			return
-		}
+	if before := t.window.Said(); before != nil {
+		t.rebalances.Add(before, next)
 	}
 }
 

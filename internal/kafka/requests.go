@@ -39,8 +39,8 @@ type offset struct {
 	err string
 }
 
-// topics asks any broker for the cluster and the partitions of topics.
-func (c *Client) topics(ctx context.Context, names []string) (Info, map[string]topic, error) {
+// metadata asks any broker for the cluster and topics.
+func (c *Client) metadata(ctx context.Context, names []string) (*kmsg.MetadataResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
 	defer cancel()
 	req := kmsg.NewPtrMetadataRequest()
@@ -55,7 +55,16 @@ func (c *Client) topics(ctx context.Context, names []string) (Info, map[string]t
 		err = kerr.ErrorForCode(resp.ErrorCode)
 	}
 	if err != nil {
-		return Info{}, nil, c.explain("asking for the cluster's metadata", err)
+		return nil, c.explain("asking for the cluster's metadata", err)
+	}
+	return resp, nil
+}
+
+// topics asks any broker for the cluster and the partitions of topics.
+func (c *Client) topics(ctx context.Context, names []string) (Info, map[string]topic, error) {
+	resp, err := c.metadata(ctx, names)
+	if err != nil {
+		return Info{}, nil, err
 	}
 	info := Info{Brokers: int32(len(resp.Brokers))}
 	if resp.ClusterID != nil {

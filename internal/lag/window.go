@@ -29,6 +29,16 @@ func (w Window) Newest(now time.Time) (*Reading, string) {
 	return last, ""
 }
 
+// Said is the last reading that says something, however old; nil if none does.
+func (w Window) Said() *Reading {
+	for i := len(w) - 1; i >= 0; i-- {
+		if w[i].Err == "" {
+			return &w[i]
+		}
+	}
+	return nil
+}
+
 // Since is the part of the window that was read after a time.
 func (w Window) Since(t time.Time) Window {
 	for i := range w {

@@ -126,7 +126,8 @@ func (o *Observation) waiting(pod *corev1.Pod, consumer corev1.ContainerStatus, 
 // runs reads the consumer's process, and its crashes since it was activated.
 func (o *Observation) runs(consumer corev1.ContainerStatus) {
 	state, last := consumer.State, consumer.LastTerminationState.Terminated
-	o.Unstartable = state.Waiting != nil && last == nil && (pulls(state.Waiting.Reason) || starts(state.Waiting.Reason))
+	o.Unstartable = state.Waiting != nil && last == nil &&
+		(slices.Contains(unpulled, state.Waiting.Reason) || slices.Contains(unstarted, state.Waiting.Reason))
 	o.Down = !o.Deleting && (state.Terminated != nil || state.Waiting != nil && last != nil)
 	o.BackingOff = state.Waiting != nil && state.Waiting.Reason == reasonCrashLoop
 	if o.Running {

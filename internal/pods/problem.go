@@ -2,6 +2,7 @@ package pods
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,33 +94,26 @@ func what(name string) string {
 	}
 }
 
-// pulls: by this reason of a kubelet's a container waits since its image is not to be had.
-func pulls(reason string) bool {
-	switch reason {
-	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
-		"ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
-		return true
+// The reasons of a kubelet's for a container that waits: its image is not to be had, or it
+// could not be started.
+var (
+	unpulled = []string{
+		"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
+		"ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed",
 	}
-	return false
-}
-
-// starts: the same since it could not be started.
-func starts(reason string) bool {
-	switch reason {
-	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
-		"PreStartHookError", "PostStartHookError", "PreCreateHookError":
-		return true
+	unstarted = []string{
+		"CreateContainerConfigError", "CreateContainerError", "RunContainerError",
+		"PreStartHookError", "PostStartHookError", "PreCreateHookError",
 	}
-	return false
-}
+)
 
 // stuck says what keeps a container from running, or makes it crash.
 func stuck(s corev1.ContainerStatus, name string) string {
 	if w := s.State.Waiting; w != nil {
 		switch {
-		case pulls(w.Reason):
+		case slices.Contains(unpulled, w.Reason):
 			return withMessage(fmt.Sprintf("image %s cannot be pulled (%s)", s.Image, w.Reason), w.Message)
-		case starts(w.Reason):
+		case slices.Contains(unstarted, w.Reason):
 			return withMessage(name+" cannot be started ("+w.Reason+")", w.Message)
 		case w.Reason == reasonCrashLoop:
 			return crashes(s, name) + "; restarts in back-off"

@@ -163,6 +163,21 @@ func TestPlannedRestartIsNoGhost(t *testing.T) {
 	}
 }
 
+// barrierIsReleased waits for a rebalance to begin, and shows that it ends soon.
+func (s *stage) barrierIsReleased() {
+	s.t.Helper()
+	stands := 0
+	if !s.until(20*time.Second, func() bool {
+		stands += btoi(s.w.preparing)
+		return stands > 0 && !s.w.preparing
+	}) {
+		s.t.Fatal("the group stands still")
+	}
+	if waited := time.Duration(stands) * tick; waited > simHeartbeat+barrierMargin+4*time.Second {
+		s.t.Errorf("it stood still for %v", waited)
+	}
+}
+
 // A rebalance that waits for a member that nobody answers for is released.
 func TestBarrierIsReleased(t *testing.T) {
 	s := newStage(t, 3)
@@ -171,18 +186,7 @@ func TestBarrierIsReleased(t *testing.T) {
 	s.w.stopPod(pod)
 	s.w.savePods()
 	s.w.strangers = []string{"somebody"}
-	stands := 0
-	if !s.until(20*time.Second, func() bool {
-		if s.w.preparing {
-			stands++
-		}
-		return stands > 0 && !s.w.preparing
-	}) {
-		t.Fatal("the group stands still")
-	}
-	if waited := time.Duration(stands) * tick; waited > simHeartbeat+barrierMargin+4*time.Second {
-		t.Errorf("it stood still for %v", waited)
-	}
+	s.barrierIsReleased()
 }
 
 // The same where nobody answers since the consumers crash: what joined before its last
@@ -201,16 +205,7 @@ func TestBarrierOfCrashedConsumers(t *testing.T) {
 	}
 	crash()
 	s.w.strangers = []string{"somebody"}
-	stands := 0
-	if !s.until(20*time.Second, func() bool {
-		stands += btoi(s.w.preparing)
-		return stands > 0 && !s.w.preparing
-	}) {
-		t.Fatal("the group stands still")
-	}
-	if waited := time.Duration(stands) * tick; waited > simHeartbeat+barrierMargin+4*time.Second {
-		t.Errorf("it stood still for %v", waited)
-	}
+	s.barrierIsReleased()
 }
 
 // A group shrinks when all who stay have joined, or its rebalance would wait for them.

@@ -14,16 +14,6 @@ import (
 // members of a slot that a reading shows: at most one for each of its ids.
 func (s slot) members(r *lag.Reading) []lag.Member { return r.MembersOf(s.ids) }
 
-// lastRead are the members of a slot that some readings show last.
-func (s slot) lastRead(read lag.Window) []lag.Member {
-	for i := len(read) - 1; i >= 0; i-- {
-		if r := &read[i]; r.Err == "" {
-			return s.members(r)
-		}
-	}
-	return nil
-}
-
 // judged is what of the partitions that members own is worth judging: not those of topics
 // that are not the group's any more, of which nothing is read.
 func (v seen) judged(members []lag.Member) []lag.TopicPartition {
@@ -107,10 +97,8 @@ func (s slot) stayed(r *lag.Reading) []lag.Member {
 // readings says, fresh or not, if it is from the time of the present holder, or from
 // after the end of the last one.
 func (s slot) memberBefore(read lag.Window) string {
-	for i := len(read) - 1; i >= 0; i-- {
-		if r := &read[i]; r.Err == "" && r.At.After(s.state.Since.Time) {
-			return s.marks(r)
-		}
+	if r := read.Since(s.state.Since.Time).Said(); r != nil {
+		return s.marks(r)
 	}
 	if s.state.Holder != "" {
 		return v1alpha1.UnknownMember

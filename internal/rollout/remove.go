@@ -39,7 +39,7 @@ func removals(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action
 		}
 		members = append(members, refs(found)...)
 	}
-	starting := !v.Group.Consumer && slices.ContainsFunc(v.inSize(*state), v.starting)
+	starting := slices.ContainsFunc(v.inSize(*state), v.starting)
 	for _, p := range proposals {
 		if p.slot.lost() {
 			if !starting && v.reading.At.After(p.slot.state.LostSince.Time) && !v.awaitsPerson(p.slot) {
@@ -103,8 +103,8 @@ func (v seen) ghosts(s slot) []lag.Member {
 		return members
 	}
 	dead := s.stayed(v.reading)
-	if s.holder.Down {
-		dead = append(dead, s.lastRead(v.Window.Before(s.holder.CrashedAt))...)
+	if r := v.Window.Before(s.holder.CrashedAt).Said(); s.holder.Down && r != nil {
+		dead = append(dead, s.members(r)...)
 	}
 	return slices.DeleteFunc(members, func(m lag.Member) bool {
 		return !slices.ContainsFunc(dead, func(d lag.Member) bool { return d.MemberID == m.MemberID })
@@ -164,16 +164,13 @@ func leaving(v seen, state *v1alpha1.GroupState, proposals []proposal) []lag.Mem
 // anyAbsent: one of some slots is in the group and does not answer, or not yet. A
 // rebalance of a classic group would wait for it now.
 func (v seen) anyAbsent(slots []slot) bool {
-	return !v.Group.Consumer && slices.ContainsFunc(slots, v.awaited)
+	return slices.ContainsFunc(slots, func(s slot) bool { return !v.Group.Consumer && s.absent(v.reading) || v.starting(s) })
 }
 
-// awaited slots hold up a rebalance of the group.
-func (v seen) awaited(s slot) bool { return s.absent(v.reading) || v.starting(s) }
-
-// starting slots have a consumer that runs, and has not joined in the place of the member
-// before.
+// starting slots have a consumer that runs, and has not joined yet in the place of the
+// member before, for whom a rebalance of a classic group would wait.
 func (v seen) starting(s slot) bool {
-	return s.holder.consuming() && !v.joined(s, v.reading) && len(s.stayed(v.reading)) > 0
+	return !v.Group.Consumer && s.holder.consuming() && !v.joined(s, v.reading) && len(s.stayed(v.reading)) > 0
 }
 
 // disturbs: a slot's consumer would come to the group anew, while the group would wait

@@ -148,7 +148,7 @@ func unfitToShrink(v seen, state v1alpha1.GroupState) string {
 		case s.ordinal >= v.Desired:
 		case s.absent(v.reading):
 			return fmt.Sprintf("slot %d (%s) is a member and does not run", s.ordinal, s.name())
-		case v.anyAbsent([]slot{s}):
+		case v.starting(s):
 			return v.notJoined(s, v.reading)
 		}
 	}

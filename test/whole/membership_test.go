@@ -2,7 +2,6 @@ package whole
 
 import (
 	"testing"
-	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -109,35 +108,12 @@ func TestSessionTimeoutFollowsTheStart(t *testing.T) {
 	g.nothingLost(0)
 }
 
-// TestGroupOfTypeConsumer (KIP-848): a release costs no rebalance, a consumer that is
-// killed comes back long before its session is over, and the group's configuration is the
-// ConsumerGroup's for as long as that exists.
 func TestGroupOfTypeConsumer(t *testing.T) {
 	t.Parallel()
 	if world.Broker.Kind == broker.Kfake {
 		t.Skip("kfake removes no member of such a group")
 	}
-	consumer := func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Membership.Protocol = v1alpha1.ProtocolConsumer }
-	g := start(t, "kip-848", 3, consumer)
-	counted := func() int64 {
-		r := g.get().Status.Rebalances
-		g.Expect(r).NotTo(BeNil())
-		g.Expect(r.Exact).To(BeTrue(), "%+v", r)
-		return r.Count
-	}
-	before := counted()
-	g.release(lab.Version{Name: "v2"})
-	g.released(3)
-	g.Expect(counted()-before).To(BeZero(), "rebalances of the release")
-	g.Expect(world.GroupConfig(g.ctx(), g.name)).To(HaveKeyWithValue("consumer.session.timeout.ms", "45000"))
-
-	pod := g.pods()[1]
-	began := time.Now()
-	g.Expect(world.Kubelet.Kill(pod.Namespace, pod.Name, "app")).To(Succeed())
-	g.until("its restart", func(cg *v1alpha1.ConsumerGroup) bool { return cg.Status.ReadyReplicas < 3 })
-	g.running(3)
-	g.Expect(time.Since(began)).To(BeNumerically("<", 40*time.Second), "the broker would have refused it for 45 s")
-	g.nothingLost(60 * 2)
+	protocolConsumer(t, "kip-848", lab.Programs["go"])
 }
 
 // TestUncleanCloseIsToldApart: clients that close without a word to the group cost each

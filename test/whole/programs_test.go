@@ -80,16 +80,27 @@ func topicsChange(t *testing.T, name string, p lab.Program) {
 	g.nothingLost(60 * 5 * 2)
 }
 
-// protocolConsumer: a release costs no rebalance, and a consumer that is killed comes back
-// long before its session is over.
+// protocolConsumer (KIP-848): a release costs no rebalance, a consumer that is killed comes
+// back long before its session is over, and the group's configuration is the
+// ConsumerGroup's for as long as that exists.
 func protocolConsumer(t *testing.T, name string, p lab.Program) {
 	g := start(t, name, 3, runs(p, lab.Version{Name: "v1"}), func(cg *v1alpha1.ConsumerGroup) {
 		cg.Spec.Membership.Protocol = v1alpha1.ProtocolConsumer
 	})
+	counted := func() int64 {
+		r := g.get().Status.Rebalances
+		g.Expect(r).NotTo(BeNil())
+		g.Expect(r.Exact).To(BeTrue(), "%+v", r)
+		return r.Count
+	}
+	before := counted()
 	g.rebalances(0, func() {
 		g.change(runs(p, lab.Version{Name: "v2"}))
 		g.released(3)
 	})
+	g.Expect(counted()-before).To(BeZero(), "rebalances of the release")
+	g.Expect(world.GroupConfig(g.ctx(), g.name)).To(HaveKeyWithValue("consumer.session.timeout.ms", "45000"))
+
 	pod := g.pods()[1]
 	began := time.Now()
 	g.Expect(world.Kubelet.Kill(pod.Namespace, pod.Name, lab.Container)).To(Succeed())

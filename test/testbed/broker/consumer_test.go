@@ -47,25 +47,9 @@ func restart(t *testing.T, c client) {
 	}
 	before, generation := shared.Rebalances(topic), members[0].generation(t)
 
-	// Each in turn: one of them is the group's leader.
-	all := slices.Clone(members)
-	for i, id := range ids {
-		members[i].end(t)
-		members[i] = c.start(t, topic, id, maps.Clone(pace))
-		all = append(all, members[i])
-		members[i].await(t, journal.Record)
-	}
+	all := renew(t, members, func(i int) sample { return c.start(t, topic, ids[i], maps.Clone(pace)) })
 	got := settled(t, topic, partitions, members...)
-	writer.end(t)
-	written := ends(t, shared, topic)
-	eventually(t, func() string { return cmp.Diff(written, committed(t, topic, topic)) })
-	for _, m := range members {
-		m.end(t)
-	}
-
-	if diff := cmp.Diff(once(written), processed(t, all...)); diff != "" {
-		t.Errorf("-once +really\n%s", diff)
-	}
+	allOnce(t, topic, writer, members, all)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the owners have changed:\n%s", diff)
 	}
@@ -80,6 +64,35 @@ func restart(t *testing.T, c client) {
 		if m.generation(t) != generation {
 			t.Errorf("a member joined generation %d, want %d as before", m.generation(t), generation)
 		}
+	}
+}
+
+// renew has each of some members end and another one take its place, and returns all that
+// there were. Each in turn: one of them is the group's leader.
+func renew(t *testing.T, members []sample, run func(i int) sample) (all []sample) {
+	t.Helper()
+	all = slices.Clone(members)
+	for i := range members {
+		members[i].end(t)
+		members[i] = run(i)
+		all = append(all, members[i])
+		members[i].await(t, journal.Record)
+	}
+	return all
+}
+
+// allOnce ends a writer and its group, and shows that all those that were members have
+// processed each record once.
+func allOnce(t *testing.T, topic string, writer sample, members, all []sample) {
+	t.Helper()
+	writer.end(t)
+	written := ends(t, shared, topic)
+	eventually(t, func() string { return cmp.Diff(written, committed(t, topic, topic)) })
+	for _, m := range members {
+		m.end(t)
+	}
+	if diff := cmp.Diff(once(written), processed(t, all...)); diff != "" {
+		t.Errorf("-once +really\n%s", diff)
 	}
 }
 
@@ -110,13 +123,7 @@ func protocolConsumer(t *testing.T, c client) {
 		m.await(t, journal.Record)
 	}
 	before := shared.Rebalances(topic)
-	all := slices.Clone(members)
-	for i, id := range ids {
-		members[i].end(t)
-		members[i] = run(id)
-		all = append(all, members[i])
-		members[i].await(t, journal.Record)
-	}
+	all := renew(t, members, func(i int) sample { return run(ids[i]) })
 	got := shares()
 	if after := shared.Rebalances(topic); before < 1 || after != before {
 		t.Errorf("%d rebalances before the restarts, %d after them", before, after)
@@ -133,15 +140,7 @@ func protocolConsumer(t *testing.T, c client) {
 	} else if code := second.exitCode(t); code != 1 {
 		t.Errorf("a consumer whose id another one has exited with %d", code)
 	}
-	writer.end(t)
-	written := ends(t, shared, topic)
-	eventually(t, func() string { return cmp.Diff(written, committed(t, topic, topic)) })
-	for _, m := range members {
-		m.end(t)
-	}
-	if diff := cmp.Diff(once(written), processed(t, all...)); diff != "" {
-		t.Errorf("-once +really\n%s", diff)
-	}
+	allOnce(t, topic, writer, members, all)
 }
 
 func TestDynamicMembersLeave(t *testing.T) {
