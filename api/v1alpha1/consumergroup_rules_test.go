@@ -165,8 +165,8 @@ var membershipRules = slices.Concat(
 			want: "spec.membership: Invalid value: membership.heartbeatSeconds must be at most a third of the session timeout",
 		}, {
 			rule: "spec.membership rule: membership.heartbeatSeconds must be at most a third of the session timeout",
-			pass: `{spec: {membership: {sessionTimeout: {minSeconds: 9}}}}`,
-			fail: `{spec: {membership: {sessionTimeout: {minSeconds: 8}}}}`,
+			pass: `{spec: {membership: {sessionTimeout: {minSeconds: 6}}}}`,
+			fail: `{spec: {membership: {heartbeatSeconds: 3, sessionTimeout: {minSeconds: 8}}}}`,
 			want: "spec.membership: Invalid value: membership.heartbeatSeconds must be at most a third of the session timeout",
 		}, {
 			rule: "spec.membership.activation enum",

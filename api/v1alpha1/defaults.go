@@ -100,12 +100,13 @@ func (m Membership) MaxSession() time.Duration {
 	return max(m.MinSession(), seconds(valueOr(m.SessionTimeout.MaxSeconds, most)))
 }
 
-// Heartbeat is the consumers' heartbeat interval.
+// Heartbeat is the consumers' heartbeat interval. Clients have 3 s by themselves; a
+// second less lets the others take over a dead consumer's partitions that much sooner.
 func (m Membership) Heartbeat() time.Duration {
 	if m.Consumer() {
 		return seconds(valueOr(m.HeartbeatSeconds, 5)) // group.consumer.heartbeat.interval.ms
 	}
-	return seconds(valueOr(m.HeartbeatSeconds, 3))
+	return seconds(valueOr(m.HeartbeatSeconds, 2))
 }
 
 // Budget is how many slots may be in handover at once.

@@ -5,7 +5,7 @@ package v1alpha1
 // +kubebuilder:validation:XValidation:rule="!has(self.assignor) || (has(self.protocol) && self.protocol == 'Consumer' ? self.assignor in ['Range', 'Uniform'] : self.assignor != 'Uniform')",message="membership.assignor must be Range or Uniform with protocol Consumer, and cannot be Uniform with Classic"
 // +kubebuilder:validation:XValidation:rule="!has(self.protocol) || self.protocol != 'Consumer' || ((has(self.sessionTimeout) && has(self.sessionTimeout.minSeconds) ? self.sessionTimeout.minSeconds : 45) >= 45 && (has(self.sessionTimeout) && has(self.sessionTimeout.minSeconds) ? self.sessionTimeout.minSeconds : 45) <= 60 && (has(self.sessionTimeout) && has(self.sessionTimeout.maxSeconds) ? self.sessionTimeout.maxSeconds : 60) <= 60)",message="membership.sessionTimeout must be within 45 to 60 seconds with protocol Consumer: brokers allow no other"
 // +kubebuilder:validation:XValidation:rule="!has(self.protocol) || self.protocol != 'Consumer' || !has(self.heartbeatSeconds) || (self.heartbeatSeconds >= 5 && self.heartbeatSeconds <= 15)",message="membership.heartbeatSeconds must be from 5 to 15 with protocol Consumer: brokers allow no other"
-// +kubebuilder:validation:XValidation:rule="(has(self.heartbeatSeconds) ? self.heartbeatSeconds : 3) * 3 <= (has(self.sessionTimeout) && has(self.sessionTimeout.minSeconds) ? self.sessionTimeout.minSeconds : 45)",message="membership.heartbeatSeconds must be at most a third of the session timeout"
+// +kubebuilder:validation:XValidation:rule="(has(self.heartbeatSeconds) ? self.heartbeatSeconds : 2) * 3 <= (has(self.sessionTimeout) && has(self.sessionTimeout.minSeconds) ? self.sessionTimeout.minSeconds : 45)",message="membership.heartbeatSeconds must be at most a third of the session timeout"
 type Membership struct {
 	// protocol by which the consumers are members of the group. Classic: the one that all
 	// clients have. Consumer: that of KIP-848 (group.protocol=consumer), by which the broker
@@ -36,7 +36,7 @@ type Membership struct {
 	SessionTimeout SessionTimeout `json:"sessionTimeout,omitzero"`
 	// heartbeatSeconds is after how many seconds a member shows again that it is there, and
 	// bounds how soon the others notice a rebalance. At most a third of
-	// sessionTimeout.minSeconds; with protocol Consumer from 5 to 15. Default: 3 (protocol
+	// sessionTimeout.minSeconds; with protocol Consumer from 5 to 15. Default: 2 (protocol
 	// Consumer: 5).
 	// +optional
 	// +kubebuilder:validation:Minimum=1

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/test/e2e/cluster"
+	"github.com/kohort-dev/kohort/test/e2e/world"
 )
 
 var _ = Describe("A node", Serial, func() {
@@ -95,8 +96,15 @@ var _ = Describe("A node", Serial, func() {
 		g := start(ctx, 3)
 		lost := g.holder(ctx, 0)
 		node := lost.Spec.NodeName
-		// What its consumers processed and had not committed is processed again.
-		g.twice = 3 * commitsEvery
+		// Of this one a person has to say that its consumer is dead.
+		careful := start(ctx, 1, func(cg *v1alpha1.ConsumerGroup) {
+			cg.Spec.Membership.LostNode = v1alpha1.LostNodeWait
+			cg.Spec.Template = world.Consumer{Topic: cg.Namespace, Version: "v1", Change: rather(node)}.Raw()
+		})
+		awaited := careful.holder(ctx, 0)
+		Expect(awaited.Spec.NodeName).To(Equal(node))
+		// What their consumers processed and had not committed is processed again.
+		g.twice, careful.twice = 3*commitsEvery, 3*commitsEvery
 		restore := func(ctx SpecContext) {
 			_, err := cluster.Run(ctx, "", "docker", "start", node)
 			Expect(err).NotTo(HaveOccurred())
@@ -106,6 +114,7 @@ var _ = Describe("A node", Serial, func() {
 		_, err := cluster.Run(ctx, "", "docker", "kill", node)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(g.logs.Salvage(ctx, node)).To(Succeed())
+		Expect(careful.logs.Salvage(ctx, node)).To(Succeed())
 		ready(ctx, node, corev1.ConditionUnknown)
 		// A person says that it is off for good.
 		_, err = stage.Kubectl(ctx, "taint", "node", node, "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute")
@@ -116,8 +125,32 @@ var _ = Describe("A node", Serial, func() {
 		})
 		g.heldByAnother(ctx, 0, lost)
 		g.running(ctx, 3)
+
+		careful.says(ctx, "set the annotation "+v1alpha1.AnnotationReplaceLost+"="+awaited.Name)
+		for _, pod := range careful.pods(ctx) {
+			Expect(pod.UID == awaited.UID || pod.Annotations[v1alpha1.AnnotationActivate] == "").To(BeTrue(), "%s consumes", pod.Name)
+		}
+		_, err = stage.Kubectl(ctx, "annotate", "consumergroup", groupName, "--namespace", careful.namespace,
+			v1alpha1.AnnotationReplaceLost+"="+awaited.Name)
+		Expect(err).NotTo(HaveOccurred())
+		careful.heldByAnother(ctx, 0, awaited)
+		careful.running(ctx, 1)
 	}, SpecTimeout(12*time.Minute))
 })
+
+// rather puts pods on a node if it has room.
+func rather(node string) func(*corev1.PodTemplateSpec) {
+	return func(t *corev1.PodTemplateSpec) {
+		t.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+			PreferredDuringSchedulingIgnoredDuringExecution: []corev1.PreferredSchedulingTerm{{
+				Weight: 100,
+				Preference: corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{
+					Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpIn, Values: []string{node},
+				}}},
+			}},
+		}}
+	}
+}
 
 // ready waits until a node says that it is ready, or the cluster that it does not
 // know.

@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -60,6 +61,27 @@ var _ = Describe("A consumer", func() {
 		g.heldByAnother(ctx, 1, pod)
 		g.running(ctx, 3)
 		Expect(g.rebalances()-before).To(BeZero(), "rebalances")
+	}, SpecTimeout(6*time.Minute))
+
+	It("whose pod its kubelet evicts is replaced, and nobody else notices", func(ctx SpecContext) {
+		g := start(ctx, 3, func(cg *v1alpha1.ConsumerGroup) {
+			cg.Spec.Template = world.Consumer{Topic: cg.Namespace, Version: "v1", Change: func(t *corev1.PodTemplateSpec) {
+				t.Spec.Volumes = append(t.Spec.Volumes, corev1.Volume{Name: "scratch", VolumeSource: corev1.VolumeSource{
+					EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: ptr.To(resource.MustParse("1Mi"))},
+				}})
+			}}.Raw()
+		})
+		before, pod := g.rebalances(), g.holder(ctx, 1)
+		g.twice = commitsEvery
+		_, err := stage.OnNode(ctx, pod.Spec.NodeName, "dd", "if=/dev/zero", "bs=1M", "count=2",
+			"of=/var/lib/kubelet/pods/"+string(pod.UID)+"/volumes/kubernetes.io~empty-dir/scratch/too-much")
+		Expect(err).NotTo(HaveOccurred())
+		g.heldByAnother(ctx, 1, pod)
+		g.running(ctx, 3)
+		Expect(g.rebalances()-before).To(BeZero(), "rebalances")
+		for _, now := range g.pods(ctx) {
+			Expect(now.Status.Reason).NotTo(Equal("Evicted"), "%s is left behind", now.Name)
+		}
 	}, SpecTimeout(6*time.Minute))
 
 	It("whose process is killed is started again, and nobody else notices", func(ctx SpecContext) {

@@ -1,12 +1,16 @@
 package whole
 
 import (
+	"encoding/json"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -78,6 +82,41 @@ func TestCrashLoopLeavesItsPartitions(t *testing.T) {
 	})
 	g.Expect(g.get().Status.Message).To(ContainSubstring("slot 1 is left out of the group until"))
 	g.nothingLost(60 * 5)
+}
+
+// TestGroupDoesNotWaitForASlowPod: somebody joins while a slot's next pod is far from
+// starting its consumer. To the group its member is missing, and it would wait for it for
+// a minute.
+func TestGroupDoesNotWaitForASlowPod(t *testing.T) {
+	t.Parallel()
+	g := start(t, "slow-pod", 2, session(120), func(cg *v1alpha1.ConsumerGroup) {
+		template := lab.Version{Name: "v1"}.Template(cg.Name)
+		template["spec"].(map[string]any)["initContainers"] = []any{
+			map[string]any{"name": "prepare", "image": lab.ConsumerImage, "command": []any{"sleep", "20"}},
+		}
+		raw, err := json.Marshal(template)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cg.Spec.Template = runtime.RawExtension{Raw: raw}
+	})
+	gone := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: g.get().Status.Slots[1].Pod}}
+	g.Expect(world.Client.Delete(g.ctx(), gone)).To(Succeed())
+	g.Eventually(func() error {
+		return world.Client.Get(g.ctx(), ctrlclient.ObjectKeyFromObject(gone), gone)
+	}).Should(Satisfy(apierrors.IsNotFound), "it has ended")
+
+	stray, err := world.Consume(g.ctx(), g.name)
+	g.Expect(err).NotTo(HaveOccurred())
+	t.Cleanup(stray.Kill)
+	g.finds(v1alpha1.ConditionClientsConform, metav1.ConditionFalse, v1alpha1.ReasonStranger, "^a member of the group is not of this ConsumerGroup")
+	g.until("the group goes on without slot 1", func(cg *v1alpha1.ConsumerGroup) bool {
+		return cg.Status.GroupState == "Stable" && cg.Status.Slots[1].Partitions == ""
+	})
+	g.Expect(g.get().Status.ReadyReplicas).To(BeEquivalentTo(1), "slots that consume: the next pod was to be slower than that")
+
+	stray.Stop(30 * time.Second)
+	g.running(2)
 }
 
 // TestSessionTimeoutFollowsTheStart: a program that is slow to start gets a session that
