@@ -120,7 +120,7 @@ func run(ctx context.Context) (err error) {
 	if err := l.Client.Create(ctx, l.Cluster(namespace)); err != nil {
 		return fmt.Errorf("create the KafkaCluster: %w", err)
 	}
-	measured, failed := measure(ctx, l, q)
+	measured, failed := costs(ctx, l, q)
 	fmt.Printf("\n%d partitions, %d records/s, %d consumers where nothing else is said; %s; protocol %s; %s; sessions of %v, dynamic members %v; medians of %d runs (greatest)\n\n",
 		partitions, perSecond, slots, q.program.Title, q.protocol, l.Broker.Kind, q.session(kohort), q.session(subjects.Deployment), q.runs)
 	subjects.CostTable(os.Stdout, q.subjects, measured, subjects.StatefulSet)
@@ -131,8 +131,8 @@ func run(ctx context.Context) (err error) {
 	return failed
 }
 
-// measure measures all that is asked for, in turns. What fails is told of, and left out.
-func measure(ctx context.Context, l *lab.Lab, q question) ([]subjects.Event, error) {
+// costs measures all that is asked for, in turns. What fails is told of, and left out.
+func costs(ctx context.Context, l *lab.Lab, q question) ([]subjects.Event, error) {
 	var failed error
 	measured := make([]subjects.Event, len(q.events))
 	for i, e := range q.events {

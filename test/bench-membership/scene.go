@@ -15,6 +15,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/test/lab"
+	"github.com/kohort-dev/kohort/test/measure"
 	"github.com/kohort-dev/kohort/test/subjects"
 )
 
@@ -110,7 +111,8 @@ func working(pods []corev1.Pod) []corev1.Pod {
 	})
 }
 
-// victim is the pod of a consumer that is to die: neither the first nor the last one.
+// victim is the pod of a consumer that is to die: neither the first nor the last one, and
+// one that has partitions by now.
 func (s scene) victim(ctx context.Context) (corev1.Pod, error) {
 	pods, err := s.pods(ctx)
 	if err != nil {
@@ -119,7 +121,11 @@ func (s scene) victim(ctx context.Context) (corev1.Pod, error) {
 	if pods = working(pods); len(pods) < 2 {
 		return corev1.Pod{}, fmt.Errorf("%d pods consume: too few for one to die", len(pods))
 	}
-	return pods[1], nil
+	victim := pods[1]
+	return victim, s.until(ctx, "records that "+victim.Name+" processes", func([]corev1.Pod) bool {
+		records, err := measure.Records(s.Log(s.Namespace, victim.Name))
+		return err == nil && slices.ContainsFunc(records, func(r measure.Record) bool { return time.Since(r.At) < time.Second })
+	})
 }
 
 // follows says whether a pod is another one, or has taken its place under its identity.

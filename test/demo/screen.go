@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/term"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/util/retry"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -100,14 +99,13 @@ func (d *demo) watch(ctx context.Context, until string, holds func(*v1alpha1.Con
 
 // apply changes the group's template, as kubectl apply would.
 func (d *demo) apply(ctx context.Context, version lab.Version) error {
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		cg := &v1alpha1.ConsumerGroup{}
-		if err := d.lab.Client.Get(ctx, ctrlclient.ObjectKey{Namespace: namespace, Name: group}, cg); err != nil {
-			return err
-		}
+	cg := &v1alpha1.ConsumerGroup{}
+	err := d.lab.Client.Get(ctx, ctrlclient.ObjectKey{Namespace: namespace, Name: group}, cg)
+	if err == nil {
+		before := cg.DeepCopy()
 		cg.Spec.Template = version.Raw(group)
-		return d.lab.Client.Update(ctx, cg)
-	})
+		err = d.lab.Client.Patch(ctx, cg, ctrlclient.MergeFrom(before))
+	}
 	if err != nil {
 		return fmt.Errorf("apply version %s: %w", version.Name, err)
 	}

@@ -12,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -174,14 +173,14 @@ func (g *group) released(ctx SpecContext, replicas int32) {
 	})
 }
 
-// change changes the group's spec.
+// change changes the group's spec, as kubectl does: an operator that writes the status
+// meanwhile is in nobody's way.
 func (g *group) change(ctx SpecContext, how func(*v1alpha1.ConsumerGroup)) {
 	GinkgoHelper()
-	Expect(retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		cg := g.get(ctx)
-		how(cg)
-		return stage.Client.Update(ctx, cg)
-	})).To(Succeed())
+	cg := g.get(ctx)
+	before := cg.DeepCopy()
+	how(cg)
+	Expect(stage.Client.Patch(ctx, cg, ctrlclient.MergeFrom(before))).To(Succeed())
 }
 
 func (g *group) release(ctx SpecContext, c world.Consumer) {

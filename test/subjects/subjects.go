@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -111,14 +110,12 @@ func until[T ctrlclient.Object](ctx context.Context, g Group, object T, holds fu
 
 // change changes an object as kubectl apply would.
 func change[T ctrlclient.Object](ctx context.Context, g Group, object T, how func(T)) error {
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		if err := g.Client.Get(ctx, g.key(), object); err != nil {
-			return err
-		}
-		how(object)
-		return g.Client.Update(ctx, object)
-	})
-	if err != nil {
+	if err := g.Client.Get(ctx, g.key(), object); err != nil {
+		return fmt.Errorf("change %s: %w", g.Name, err)
+	}
+	before := object.DeepCopyObject().(T)
+	how(object)
+	if err := g.Client.Patch(ctx, object, ctrlclient.MergeFrom(before)); err != nil {
 		return fmt.Errorf("change %s: %w", g.Name, err)
 	}
 	return nil

@@ -17,7 +17,6 @@ import (
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -170,11 +169,10 @@ func (g group) released(replicas int32) {
 // change changes the group's spec.
 func (g group) change(how func(*v1alpha1.ConsumerGroup)) {
 	g.t.Helper()
-	g.Expect(retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		cg := g.get()
-		how(cg)
-		return world.Client.Update(g.ctx(), cg)
-	})).To(Succeed())
+	cg := g.get()
+	before := cg.DeepCopy()
+	how(cg)
+	g.Expect(world.Client.Patch(g.ctx(), cg, ctrlclient.MergeFrom(before))).To(Succeed())
 }
 
 func (g group) release(version lab.Version) {
