@@ -60,6 +60,11 @@ bench-membership: ## Measure what deaths, restarts and scaling cost: Kohort, sta
 	go run ./test/bench-membership
 
 
+.PHONY: bench-lag
+bench-lag: ## Measure what reading lag costs: Kohort's collector, and a request for each group.
+	go run ./test/bench-lag
+	go test -run '^$$' -bench . -benchmem ./internal/lag
+
 .PHONY: generate
 generate: $(CONTROLLER_GEN) ## Write the deep copies of the API types anew.
 	$(CONTROLLER_GEN) object paths=./api/...
@@ -155,6 +160,10 @@ endif
 .PHONY: test-examples
 test-examples: ## Run the sample consumers in Java and Python, where mvn and python3 are; fetches once what they need.
 	go test -timeout 40m -p 1 -count 1 -run '$(CLIENTS)' ./test/testbed/broker ./test/whole
+
+.PHONY: test-telegraf
+test-telegraf: ## Run Telegraf's own plugin for Burrow against what Kohort serves. A module of its own.
+	go -C test/telegraf test -count 1 ./...
 
 .PHONY: race
 race: ## Run the pure tests with the race detector (needs a C compiler).

@@ -27,6 +27,7 @@ type settings struct {
 	leaderElection  bool
 	launcherImage   string
 	endpoint        controllers.EndpointOptions
+	burrow          controllers.BurrowOptions
 	logging         zap.Options
 }
 
@@ -49,8 +50,11 @@ func parse() settings {
 	flag.StringVar(&s.endpoint.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "the operator's namespace; default: $POD_NAMESPACE")
 	flag.StringVar(&s.endpoint.PodIP, "pod-ip", os.Getenv("POD_IP"),
 		"the operator's address behind the Service kohort-activation; default: $POD_IP; empty: the activation address leads here directly")
+	flag.StringVar(&s.burrow.Listen, "burrow-bind-address", "", "where the leader serves lag as Burrow does (HTTP API v3, read only); empty: nowhere")
 	s.logging.BindFlags(flag.CommandLine)
 	flag.Parse()
+	s.burrow.Namespace, s.burrow.PodIP = s.endpoint.Namespace, s.endpoint.PodIP
+	s.burrow.Pod, _ = os.Hostname() // a pod's is its name; without it nobody is named
 	return s
 }
 
@@ -81,7 +85,7 @@ func run(s settings) error {
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
-	if err := controllers.Setup(mgr, controllers.Options{LauncherImage: s.launcherImage, Endpoint: s.endpoint}); err != nil {
+	if err := controllers.Setup(mgr, controllers.Options{LauncherImage: s.launcherImage, Endpoint: s.endpoint, Burrow: s.burrow}); err != nil {
 		return err
 	}
 	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
 )
 
 // setConditions sets all conditions from what was seen and decided.
@@ -169,8 +170,61 @@ func lagHealthyOf(s seen, p plan) metav1.Condition {
 		return unknown(v1alpha1.ReasonNoReading, unread(s, p.Report.Unknown))
 	case p.Report.Standing != "":
 		return no(v1alpha1.ReasonCommitsStand, p.Report.Standing)
+	case p.Report.Desired == 0:
+		return yes(v1alpha1.ReasonNoSlots, "there are no slots, and none are wanted: lag is not judged")
+	}
+	worst, more := worstOf(s)
+	text := ""
+	if worst.Status > lag.StatusOK {
+		text = tellLag(worst, more, s.now)
+	}
+	switch worst.Status {
+	case lag.StatusStop:
+		return no(v1alpha1.ReasonCommitsStopped, text+": nobody commits there any more")
+	case lag.StatusStall:
+		return no(v1alpha1.ReasonCommitsStalled, text+": its owner commits the same offset again and again, or nothing")
+	case lag.StatusRewind:
+		return no(v1alpha1.ReasonCommitsRewound, text+": a commit went back, and none since has come as far again")
+	case lag.StatusWarn:
+		return yes(v1alpha1.ReasonFallsBehind, text+": the group works there, and falls behind")
 	}
 	return yes(v1alpha1.ReasonCommitsMove, "commits move wherever there is lag")
+}
+
+// worstOf is the partition with the gravest status in the newest reading, the one with the
+// most lag if there are several, and how many others have it too.
+func worstOf(s seen) (worst lag.Partition, more int) {
+	reading, _ := s.window.Newest(s.now)
+	if reading == nil {
+		return worst, 0
+	}
+	var most int64
+	for _, p := range reading.Partitions {
+		behind, _ := p.Lag()
+		switch {
+		case p.Status > worst.Status:
+			worst, most, more = p, behind, 0
+		case p.Status == worst.Status:
+			more++
+			if behind > most {
+				worst, most = p, behind
+			}
+		}
+	}
+	return worst, more
+}
+
+// tellLag says how many records wait on a partition, and for how long.
+func tellLag(p lag.Partition, more int, now time.Time) string {
+	behind, _ := p.Lag()
+	text := fmt.Sprintf("%s: %d records wait on %s", p.Status, behind, p.TopicPartition)
+	if age, known := p.Age(now); known {
+		text += fmt.Sprintf(", the oldest for %d s", int(age.Seconds()))
+	}
+	if more > 0 {
+		text += fmt.Sprintf(", and it is the same on %d others", more)
+	}
+	return text
 }
 
 func clientsConformOf(s seen, p plan) metav1.Condition {

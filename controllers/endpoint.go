@@ -12,11 +12,9 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	discoveryac "k8s.io/client-go/applyconfigurations/discovery/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -38,8 +36,6 @@ const (
 	authoritySecret = "kohort-activation-ca"
 	// fieldOwner is who applies what the operator applies.
 	fieldOwner = "kohort"
-	// endpointShutdown bounds the wait for requests under way.
-	endpointShutdown = time.Second
 	// endpointBacklog is how many words of pods wait for the reconciler before
 	// their senders do.
 	endpointBacklog = 1024
@@ -73,7 +69,6 @@ type Endpoint struct {
 
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups="",namespace=kohort-system,resources=secrets,verbs=create
-// +kubebuilder:rbac:groups=discovery.k8s.io,namespace=kohort-system,resources=endpointslices,verbs=create;patch
 
 // NewEndpoint makes the endpoint, with the authority that is kept in the
 // operator's namespace, or a new one.
@@ -229,50 +224,24 @@ func (e *Endpoint) activate(uid types.UID) activation.Answer {
 // waits says whether a pod is known to wait for its activation.
 func (e *Endpoint) waits(uid types.UID) bool { return e != nil && e.server.Waits(uid) }
 
+// service under which the leader is reached.
+func (e *Endpoint) service() leaderService {
+	return leaderService{client: e.client, namespace: e.options.Namespace, name: endpointService, port: "activation", podIP: e.options.PodIP}
+}
+
 // Start serves until the end. A manager calls it when this operator leads.
 func (e *Endpoint) Start(ctx context.Context) error {
 	listener, err := net.Listen("tcp", e.options.Listen)
 	if err != nil {
 		return fmt.Errorf("listening for the activation endpoint: %w", err)
 	}
-	if err := e.publish(ctx, listener.Addr().(*net.TCPAddr).Port); err != nil {
+	if err := e.service().lead(ctx, listener); err != nil {
 		// Pods are activated by their annotation all the same.
 		logf.FromContext(ctx).Error(err, "The activation endpoint cannot be reached by pods")
 	}
 	server := &http.Server{Handler: e.server.Handler(), ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		<-ctx.Done()
-		ending, cancel := context.WithTimeout(context.Background(), endpointShutdown)
-		defer cancel()
-		// Held requests never end by themselves.
-		if server.Shutdown(ending) != nil {
-			_ = server.Close()
-		}
-	}()
-	err = server.Serve(tls.NewListener(listener, e.authority.ServerConfig(e.host, time.Now)))
-	if !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(ctx, server, tls.NewListener(listener, e.authority.ServerConfig(e.host, time.Now))); err != nil {
 		return fmt.Errorf("serving the activation endpoint: %w", err)
-	}
-	return nil
-}
-
-// publish puts this operator behind the Service.
-func (e *Endpoint) publish(ctx context.Context, port int) error {
-	if e.options.PodIP == "" {
-		return nil
-	}
-	family := discoveryv1.AddressTypeIPv4
-	if ip := net.ParseIP(e.options.PodIP); ip != nil && ip.To4() == nil {
-		family = discoveryv1.AddressTypeIPv6
-	}
-	slice := discoveryac.EndpointSlice(endpointService, e.options.Namespace).
-		WithLabels(map[string]string{discoveryv1.LabelServiceName: endpointService, discoveryv1.LabelManagedBy: fieldOwner}).
-		WithAddressType(family).
-		WithEndpoints(discoveryac.Endpoint().WithAddresses(e.options.PodIP).
-			WithConditions(discoveryac.EndpointConditions().WithReady(true))).
-		WithPorts(discoveryac.EndpointPort().WithName("activation").WithPort(int32(port)).WithProtocol(corev1.ProtocolTCP))
-	if err := e.client.Apply(ctx, slice, client.FieldOwner(fieldOwner), client.ForceOwnership); err != nil {
-		return fmt.Errorf("writing EndpointSlice %s/%s: %w", e.options.Namespace, endpointService, err)
 	}
 	return nil
 }

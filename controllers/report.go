@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/rollout"
@@ -43,7 +44,12 @@ func report(s seen, p plan) v1alpha1.ConsumerGroupStatus {
 		if total, most, known := reading.Lag(); known {
 			status.Lag = old.Lag
 			if due || old.Lag == nil {
-				status.Lag = &v1alpha1.LagStatus{Total: rounded(total), Max: rounded(most), ObservedAt: metav1.NewTime(reading.At)}
+				status.Lag = &v1alpha1.LagStatus{
+					Total: rounded(total), Max: rounded(most), Status: reading.Status().String(), ObservedAt: metav1.NewTime(reading.At),
+				}
+				if age, known := reading.Age(s.now); known {
+					status.Lag.MaxAgeSeconds = ptr.To(rounded(int64(age.Seconds())))
+				}
 			}
 		}
 	}

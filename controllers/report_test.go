@@ -57,8 +57,11 @@ func consuming(now time.Time, behind int64) (seen, plan) {
 		pods: []rollout.Pod{{Name: "orders-0-x", UID: "pod", Revision: "a", Activated: true, Running: true, Ready: true}},
 		window: lag.Window{{
 			At: now, State: lag.StateStable,
-			Members:    []lag.Member{{InstanceID: "orders-0000", MemberID: "m", Assigned: []lag.TopicPartition{{Topic: "orders"}}}},
-			Partitions: []lag.Partition{{TopicPartition: lag.TopicPartition{Topic: "orders"}, Committed: &zero, End: behind}},
+			Members: []lag.Member{{InstanceID: "orders-0000", MemberID: "m", Assigned: []lag.TopicPartition{{Topic: "orders"}}}},
+			Partitions: []lag.Partition{{
+				TopicPartition: lag.TopicPartition{Topic: "orders"}, Committed: &zero, End: behind,
+				Status: lag.StatusOK, Oldest: now.Add(-345 * time.Second),
+			}},
 		}},
 		recalls: (&memory{}).of(types.NamespacedName{Name: "orders"}, "group"),
 	}
@@ -151,7 +154,7 @@ func TestStatusIsCalm(t *testing.T) {
 func TestLagIsCalm(t *testing.T) {
 	s, p := consuming(noon, 12_345)
 	first := report(s, p)
-	want := &v1alpha1.LagStatus{Total: 12_000, Max: 12_000, ObservedAt: metav1.NewTime(noon)}
+	want := &v1alpha1.LagStatus{Total: 12_000, Max: 12_000, MaxAgeSeconds: ptr.To[int64](340), Status: "OK", ObservedAt: metav1.NewTime(noon)}
 	if diff := cmp.Diff(want, first.Lag); diff != "" {
 		t.Errorf("the lag at first (-want +got):\n%s", diff)
 	}
@@ -165,7 +168,7 @@ func TestLagIsCalm(t *testing.T) {
 	s, p = consuming(noon.Add(30*time.Second), 50)
 	s.group.Status = first
 	later := report(s, p)
-	want = &v1alpha1.LagStatus{Total: 50, Max: 50, ObservedAt: metav1.NewTime(noon.Add(30 * time.Second))}
+	want = &v1alpha1.LagStatus{Total: 50, Max: 50, MaxAgeSeconds: ptr.To[int64](340), Status: "OK", ObservedAt: metav1.NewTime(noon.Add(30 * time.Second))}
 	if diff := cmp.Diff(want, later.Lag); diff != "" {
 		t.Errorf("the lag 30 s later (-want +got):\n%s", diff)
 	}
@@ -178,6 +181,53 @@ func TestLagIsCalm(t *testing.T) {
 	s.window, _ = noReading(s.now, "no broker answers")
 	if unknown := report(s, p); unknown.Lag != nil || unknown.Slots[0].Lag != nil || unknown.GroupState != "" {
 		t.Errorf("what is unknown is not absent: %+v", unknown)
+	}
+}
+
+func TestLagHealthy(t *testing.T) {
+	type want struct {
+		status  metav1.ConditionStatus
+		reason  string
+		message string
+	}
+	for name, c := range map[string]struct {
+		partitions []lag.Status // 5 records wait on each, one more with each partition
+		want       want
+	}{
+		"nothing is wrong": {[]lag.Status{lag.StatusOK, lag.StatusUnknown}, want{metav1.ConditionTrue, v1alpha1.ReasonCommitsMove, "commits move wherever there is lag"}},
+		"falls behind": {[]lag.Status{lag.StatusWarn, lag.StatusOK}, want{
+			metav1.ConditionTrue, v1alpha1.ReasonFallsBehind,
+			"WARN: 5 records wait on orders-0, the oldest for 345 s: the group works there, and falls behind",
+		}},
+		"nobody commits, on several": {[]lag.Status{lag.StatusStop, lag.StatusWarn, lag.StatusStop}, want{
+			metav1.ConditionFalse, v1alpha1.ReasonCommitsStopped,
+			"STOP: 7 records wait on orders-2, the oldest for 345 s, and it is the same on 1 others: nobody commits there any more",
+		}},
+		"the owner is stuck": {[]lag.Status{lag.StatusOK, lag.StatusStall}, want{
+			metav1.ConditionFalse, v1alpha1.ReasonCommitsStalled,
+			"STALL: 6 records wait on orders-1, the oldest for 345 s: its owner commits the same offset again and again, or nothing",
+		}},
+		"a commit went back": {[]lag.Status{lag.StatusStall, lag.StatusRewind}, want{
+			metav1.ConditionFalse, v1alpha1.ReasonCommitsRewound,
+			"REWIND: 6 records wait on orders-1, the oldest for 345 s: a commit went back, and none since has come as far again",
+		}},
+	} {
+		s, p := consuming(noon, 5)
+		first := s.window[0].Partitions[0]
+		s.window[0].Partitions = nil
+		for i, status := range c.partitions {
+			of := first
+			of.Partition, of.End, of.Status = int32(i), first.End+int64(i), status
+			s.window[0].Partitions = append(s.window[0].Partitions, of)
+		}
+		got := lagHealthyOf(s, p)
+		if diff := cmp.Diff(c.want, want{got.Status, got.Reason, got.Message}, cmp.AllowUnexported(want{})); diff != "" {
+			t.Errorf("%s: -want +got\n%s", name, diff)
+		}
+		p.Report.Desired = 0
+		if got := lagHealthyOf(s, p); got.Status != metav1.ConditionTrue || got.Reason != v1alpha1.ReasonNoSlots {
+			t.Errorf("%s, and no slots are wanted: %s %s", name, got.Status, got.Reason)
+		}
 	}
 }
 

@@ -50,6 +50,8 @@ type Options struct {
 	LauncherImage string
 	// Endpoint is where pods ask and tell; none without an address.
 	Endpoint EndpointOptions
+	// Burrow is where Burrow's clients ask; nowhere without an address.
+	Burrow BurrowOptions
 }
 
 // CacheOptions limit what a manager's cache holds: of all pods, only those of
@@ -104,14 +106,9 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	})); err != nil {
 		return fmt.Errorf("setting up the connections: %w", err)
 	}
-	var endpoint *Endpoint
-	if options.Endpoint.Address != "" {
-		if endpoint, err = NewEndpoint(ctx, mgr.GetClient(), mgr.GetAPIReader(), witness, options.Endpoint); err != nil {
-			return fmt.Errorf("setting up the activation endpoint: %w", err)
-		}
-		if err := mgr.Add(endpoint); err != nil {
-			return fmt.Errorf("setting up the activation endpoint: %w", err)
-		}
+	endpoint, err := addServers(ctx, mgr, options, clusters, witness)
+	if err != nil {
+		return err
 	}
 	groups := &ConsumerGroupReconciler{
 		Client:        mgr.GetClient(),
@@ -134,6 +131,25 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		return fmt.Errorf("setting up the controller of KafkaClusters: %w", err)
 	}
 	return nil
+}
+
+// addServers adds what others ask of the operator that leads. Without an activation
+// endpoint there is none.
+func addServers(ctx context.Context, mgr ctrl.Manager, options Options, clusters *Clusters, witness *Witness) (endpoint *Endpoint, err error) {
+	if options.Endpoint.Address != "" {
+		if endpoint, err = NewEndpoint(ctx, mgr.GetClient(), mgr.GetAPIReader(), witness, options.Endpoint); err != nil {
+			return nil, fmt.Errorf("setting up the activation endpoint: %w", err)
+		}
+		if err := mgr.Add(endpoint); err != nil {
+			return nil, fmt.Errorf("setting up the activation endpoint: %w", err)
+		}
+	}
+	if options.Burrow.Listen != "" {
+		if err := mgr.Add(&burrowServer{options: options.Burrow, client: mgr.GetClient(), source: clusters}); err != nil {
+			return nil, fmt.Errorf("setting up the answers to Burrow's clients: %w", err)
+		}
+	}
+	return endpoint, nil
 }
 
 // ClusterUID tells a Kubernetes cluster from others: it is the UID of its

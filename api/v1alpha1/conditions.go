@@ -15,7 +15,7 @@ const (
 	// ConditionSettled: the group is Stable, each partition has an owner and
 	// each active slot is a member. Unknown without a fresh reading.
 	ConditionSettled = "Settled"
-	// ConditionLagHealthy: commits move wherever there is lag. Unknown without
+	// ConditionLagHealthy: commits move wherever there is lag, and forward. Unknown without
 	// a fresh reading.
 	ConditionLagHealthy = "LagHealthy"
 	// ConditionClientsConform: the consumers behave as the spec says that they do. Unknown
@@ -74,8 +74,22 @@ const (
 	ReasonNoReading = "NoReading"
 	// ReasonCommitsMove: LagHealthy is True.
 	ReasonCommitsMove = "CommitsMove"
-	// ReasonCommitsStand: LagHealthy is False, lag and no commit.
+	// ReasonNoSlots: LagHealthy is True, nobody is to consume.
+	ReasonNoSlots = "NoSlots"
+	// ReasonFallsBehind: LagHealthy is True, commits move and lag grows (WARN in Burrow's
+	// words).
+	ReasonFallsBehind = "FallsBehind"
+	// ReasonCommitsStand: LagHealthy is False, a slot has lag and commits nothing.
 	ReasonCommitsStand = "CommitsStand"
+	// ReasonCommitsStopped: LagHealthy is False, there is lag on a partition to which
+	// nobody commits (STOP).
+	ReasonCommitsStopped = "CommitsStopped"
+	// ReasonCommitsStalled: LagHealthy is False, there is lag on a partition whose owner
+	// commits nothing new (STALL).
+	ReasonCommitsStalled = "CommitsStalled"
+	// ReasonCommitsRewound: LagHealthy is False, a commit went back, and none since has come
+	// as far (REWIND).
+	ReasonCommitsRewound = "CommitsRewound"
 	// ReasonEnough: Available is True.
 	ReasonEnough = "EnoughSlots"
 	// ReasonTooFew: Available is False.

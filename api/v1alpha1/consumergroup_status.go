@@ -96,13 +96,24 @@ type ConsumerGroupStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// LagStatus is how far behind a group is, in records. It is written at most
-// every 30 seconds and rounded to two digits above 100.
+// LagStatus is how far behind a group is. It is written at most every 30 seconds, with
+// numbers rounded to two digits above 100.
 type LagStatus struct {
-	// total over all partitions.
+	// total over all partitions, in records.
 	Total int64 `json:"total"`
-	// max is the lag of the partition that is furthest behind.
+	// max is the lag of the partition that is furthest behind, in records.
 	Max int64 `json:"max"`
+	// maxAgeSeconds is for how many seconds the oldest record that waits has been there,
+	// estimated from how the logs were seen to grow; 0 if none waits. Absent while unknown,
+	// as for records that came before the operator began to look.
+	// +optional
+	MaxAgeSeconds *int64 `json:"maxAgeSeconds,omitempty"`
+	// status is how the group does, as Burrow judges it: OK (it keeps up, or catches up),
+	// WARN (it falls behind), ERR (on a partition nothing is committed, or nothing new, or
+	// what was before), or UNKNOWN (there is lag, and it was not watched for five minutes
+	// yet).
+	// +optional
+	Status string `json:"status,omitempty"`
 	// observedAt is when it was read.
 	ObservedAt metav1.Time `json:"observedAt"`
 }

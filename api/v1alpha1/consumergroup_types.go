@@ -17,6 +17,7 @@ import (
 // +kubebuilder:printcolumn:name="READY",type=integer,JSONPath=`.status.readyReplicas`
 // +kubebuilder:printcolumn:name="DESIRED",type=integer,JSONPath=`.status.desiredReplicas`
 // +kubebuilder:printcolumn:name="LAG",type=integer,JSONPath=`.status.lag.total`
+// +kubebuilder:printcolumn:name="OLDEST",type=integer,JSONPath=`.status.lag.maxAgeSeconds`
 // +kubebuilder:printcolumn:name="MESSAGE",type=string,JSONPath=`.status.message`
 // +kubebuilder:printcolumn:name="AGE",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="GROUP",type=string,priority=1,JSONPath=`.spec.groupId`

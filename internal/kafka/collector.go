@@ -34,7 +34,7 @@ type Collector struct {
 	client *Client
 	opts   Options
 	wake   chan struct{}
-	begins map[lag.TopicPartition]logBegin // of the goroutine that ticks
+	logs   map[lag.TopicPartition]*readLog // of the goroutine that ticks
 
 	mu      sync.Mutex
 	groups  map[string]*tracked
@@ -58,6 +58,7 @@ func (t Target) equal(other Target) bool {
 type tracked struct {
 	target     Target // its topics are sorted
 	window     lag.Window
+	history    lag.History
 	rebalances lag.Rebalances
 	readAt     time.Time // when the last tick that read it began
 	hurryUntil time.Time
@@ -79,7 +80,7 @@ func NewCollector(client *Client, opts Options) *Collector {
 		client:  client,
 		opts:    opts,
 		wake:    make(chan struct{}, 1),
-		begins:  map[lag.TopicPartition]logBegin{},
+		logs:    map[lag.TopicPartition]*readLog{},
 		groups:  map[string]*tracked{},
 		infoErr: errors.New("the cluster has not been asked yet"),
 	}
@@ -179,6 +180,58 @@ func (c *Collector) Window(group string) lag.Window {
 	return nil
 }
 
+// Servers at which the cluster is reached first, as host:port.
+func (c *Collector) Servers() []string { return slices.Clone(c.client.config.BootstrapServers) }
+
+// Groups are those that are tracked, in order.
+func (c *Collector) Groups() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return sortedKeys(c.groups)
+}
+
+// Judged is the last reading of a group that says something, with the commits by which its
+// partitions were judged; false if there is none.
+func (c *Collector) Judged(group string) (lag.Judged, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.groups[group]
+	if t == nil {
+		return lag.Judged{}, false
+	}
+	last := t.window.Said()
+	if last == nil {
+		return lag.Judged{}, false
+	}
+	return t.history.Judged(*last, lag.DefaultRules), true
+}
+
+// Topics are those of the tracked groups that were found, with the ends of their logs as
+// they were read last, by partition; those that could not be read are left out.
+func (c *Collector) Topics() map[string][]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	topics, readAt := map[string][]int64{}, map[string]time.Time{}
+	for _, t := range c.groups {
+		last := t.window.Said()
+		if last == nil {
+			continue
+		}
+		ends := map[string][]int64{}
+		for _, p := range last.Partitions {
+			if p.Err == "" {
+				ends[p.Topic] = append(ends[p.Topic], p.End)
+			}
+		}
+		for topic, of := range ends {
+			if last.At.After(readAt[topic]) {
+				topics[topic], readAt[topic] = of, last.At
+			}
+		}
+	}
+	return topics
+}
+
 // Rebalances of a group since it is tracked.
 func (c *Collector) Rebalances(group string) lag.Rebalances {
 	c.mu.Lock()
@@ -261,6 +314,7 @@ func (c *Collector) tick(ctx context.Context, names []string) {
 	}
 	for name, reading := range readings {
 		if t := c.groups[name]; t != nil && t.target.equal(asked[name]) {
+			t.history.Judge(&reading, c.endsOf, lag.DefaultRules)
 			t.count(&reading)
 			t.window = thinned(append(t.window, reading), at)
 		}

@@ -64,10 +64,10 @@ func TestReading(t *testing.T) {
 			},
 			Partitions: []lag.Partition{
 				{TopicPartition: orders(0), Committed: &seven, End: 9},
-				{TopicPartition: orders(1)},
-				{TopicPartition: orders(2)},
+				{TopicPartition: orders(1), Status: lag.StatusOK},
+				{TopicPartition: orders(2), Status: lag.StatusOK},
 				{TopicPartition: orders(3), Start: 2, End: 5},
-				{TopicPartition: lag.TopicPartition{Topic: "refunds"}},
+				{TopicPartition: lag.TopicPartition{Topic: "refunds"}, Status: lag.StatusOK},
 			},
 			MissingTopics: []string{"absent"},
 		},
@@ -76,8 +76,8 @@ func TestReading(t *testing.T) {
 			State: lag.StateDead,
 			Partitions: []lag.Partition{
 				{TopicPartition: orders(0), End: 9},
-				{TopicPartition: orders(1)},
-				{TopicPartition: orders(2)},
+				{TopicPartition: orders(1), Status: lag.StatusOK},
+				{TopicPartition: orders(2), Status: lag.StatusOK},
 				{TopicPartition: orders(3), Start: 2, End: 5},
 			},
 		},
@@ -106,6 +106,42 @@ func TestReading(t *testing.T) {
 	}
 	if topics := b.TopicInfo("absent"); topics != nil {
 		t.Error("asking for an unknown topic made it")
+	}
+}
+
+// TestStatusFollowsTheCommits, and the age of what waits.
+func TestStatusFollowsTheCommits(t *testing.T) {
+	b := newFakeBroker(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	at := time.Date(2026, 11, 26, 3, 0, 0, 0, time.UTC)
+	c := NewCollector(b.client, Options{Now: func() time.Time { return at }})
+	c.Track("billing", Target{Topics: []string{"orders"}})
+	first := func() lag.Partition {
+		t.Helper()
+		r := read(t, c)["billing"]
+		if r.Err != "" || len(r.Partitions) != 1 {
+			t.Fatalf("%+v", r)
+		}
+		return r.Partitions[0]
+	}
+	b.produce(t, "orders", 0, 10)
+	b.commit(t, "billing", "orders", 0, 10)
+	if p := first(); p.Status != lag.StatusOK {
+		t.Errorf("nothing waits: %s", p.Status)
+	}
+	at = at.Add(10 * time.Second)
+	b.produce(t, "orders", 0, 10)
+	first()
+	at = at.Add(lag.DefaultRules.Window - time.Second)
+	if p := first(); p.Status != lag.StatusOK {
+		t.Errorf("it kept up within the window: %s", p.Status)
+	}
+	at = at.Add(10 * time.Second)
+	p := first()
+	if p.Status != lag.StatusStop {
+		t.Errorf("nobody commits any more: %s", p.Status)
+	}
+	if age, known := p.Age(at); !known || age < lag.DefaultRules.Window || age > lag.DefaultRules.Window+20*time.Second {
+		t.Errorf("the oldest record is %s old (known: %t)", age, known)
 	}
 }
 
@@ -283,6 +319,7 @@ func TestRecreatedTopicBeginsAnew(t *testing.T) {
 	if diff := cmp.Diff([]lag.Partition{{TopicPartition: tp, Start: 6, End: 9}}, partitions()); diff != "" {
 		t.Fatalf("-want +got\n%s", diff)
 	}
+	before := c.endsOf(tp)
 	if err := b.DeleteTopic("orders"); err != nil {
 		t.Fatal(err)
 	}
@@ -292,8 +329,11 @@ func TestRecreatedTopicBeginsAnew(t *testing.T) {
 	if err := b.CreateTopic("orders", 1, nil); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]lag.Partition{{TopicPartition: tp}}, partitions()); diff != "" {
+	if diff := cmp.Diff([]lag.Partition{{TopicPartition: tp, Status: lag.StatusOK}}, partitions()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+	if after := c.endsOf(tp); after == before {
+		t.Error("the ends of the topic before are remembered as its own")
 	}
 }
 

@@ -9,12 +9,15 @@ import (
 	"github.com/kohort-dev/kohort/internal/lag"
 )
 
-// logBegin is where a log begins, as read last. That changes with retention
-// only, so it is asked for at longer intervals.
-type logBegin struct {
-	offset int64
-	topic  [16]byte // the topic's id: one that was deleted and made again begins anew
-	readAt time.Time
+// readLog is a partition's log, as it was read last.
+type readLog struct {
+	topic [16]byte // the topic's id: one that was deleted and made again has another log
+	// begin is where it begins. That changes with retention only, so it is asked for at
+	// longer intervals: beginAt is when, zero if it is not known.
+	begin   int64
+	beginAt time.Time
+	ends    lag.Ends
+	readAt  time.Time
 }
 
 // read asks for everything about some groups, given by their topics. The order
@@ -47,8 +50,7 @@ func (c *Collector) read(ctx context.Context, at time.Time, groups map[string]Ta
 	described := c.client.describe(ctx, classic)
 	maps.Copy(described, c.client.describeConsumer(ctx, consumer))
 	committed := c.client.committed(ctx, partitions)
-	ends := c.client.offsets(ctx, logEnd, all)
-	begins := c.logStarts(ctx, at, all, topics)
+	begins, ends := c.readLogs(ctx, at, all, topics)
 
 	for name, target := range groups {
 		reading := lag.Reading{At: at, Brokers: info.Brokers}
@@ -97,31 +99,67 @@ func partition(tp lag.TopicPartition, committed, start, end offset) lag.Partitio
 	return p
 }
 
+// readLogs reads where logs begin and end, and remembers the ends.
+func (c *Collector) readLogs(
+	ctx context.Context, at time.Time, partitions []lag.TopicPartition, topics map[string]topic,
+) (begins, ends map[lag.TopicPartition]offset) {
+	ends = c.client.offsets(ctx, logEnd, partitions)
+	c.openLogs(at, partitions, topics)
+	for tp, end := range ends {
+		if end.err == "" {
+			c.logs[tp].ends.Add(at, end.at)
+		}
+	}
+	return c.logStarts(ctx, at, partitions), ends
+}
+
+// openLogs makes those known that are read, and forgets those that are not read any more.
+func (c *Collector) openLogs(at time.Time, partitions []lag.TopicPartition, topics map[string]topic) {
+	for _, tp := range partitions {
+		log, id := c.logs[tp], topics[tp.Topic].id
+		if log == nil || log.topic != id {
+			log = &readLog{topic: id}
+			c.logs[tp] = log
+		}
+		log.readAt = at
+	}
+	maps.DeleteFunc(c.logs, func(_ lag.TopicPartition, log *readLog) bool {
+		return at.Sub(log.readAt) > 2*c.opts.StartsInterval
+	})
+}
+
+// endsOf a log that was read; nil for others.
+func (c *Collector) endsOf(tp lag.TopicPartition) *lag.Ends {
+	if log := c.logs[tp]; log != nil {
+		return &log.ends
+	}
+	return nil
+}
+
 // logStarts is where logs begin: as it was read last, or read again for all of
 // them if for one that is long ago or never was. Starts and ends cannot share a
 // request: a partition may be in it once only.
-func (c *Collector) logStarts(ctx context.Context, at time.Time, partitions []lag.TopicPartition, topics map[string]topic) map[lag.TopicPartition]offset {
+func (c *Collector) logStarts(ctx context.Context, at time.Time, partitions []lag.TopicPartition) map[lag.TopicPartition]offset {
 	all := make(map[lag.TopicPartition]offset, len(partitions))
 	for _, tp := range partitions {
-		begin, ok := c.begins[tp]
-		if !ok || begin.topic != topics[tp.Topic].id || at.Sub(begin.readAt) >= c.opts.StartsInterval {
-			break
+		log := c.logs[tp]
+		if log.beginAt.IsZero() || at.Sub(log.beginAt) >= c.opts.StartsInterval {
+			return c.readStarts(ctx, at, partitions)
 		}
-		all[tp] = offset{at: begin.offset}
+		all[tp] = offset{at: log.begin}
 	}
-	if len(all) == len(partitions) {
-		return all
-	}
-	all = c.client.offsets(ctx, logStart, partitions)
+	return all
+}
+
+func (c *Collector) readStarts(ctx context.Context, at time.Time, partitions []lag.TopicPartition) map[lag.TopicPartition]offset {
+	all := c.client.offsets(ctx, logStart, partitions)
 	for tp, o := range all {
-		delete(c.begins, tp)
-		if o.err == "" {
-			c.begins[tp] = logBegin{offset: o.at, topic: topics[tp.Topic].id, readAt: at}
+		log := c.logs[tp]
+		log.begin, log.beginAt = o.at, at
+		if o.err != "" {
+			log.beginAt = time.Time{}
 		}
 	}
-	maps.DeleteFunc(c.begins, func(_ lag.TopicPartition, b logBegin) bool {
-		return at.Sub(b.readAt) > 2*c.opts.StartsInterval // of groups that are not read any more
-	})
 	return all
 }
 

@@ -156,9 +156,9 @@ func (w *world) startEndpoint() (port string) {
 	address, err := testbed.FreeAddress()
 	w.must(err)
 	_, port, _ = net.SplitHostPort(address)
-	w.startManager(w.serviceAccount(), controllers.EndpointOptions{
+	w.startManager(w.serviceAccount(), controllers.Options{Endpoint: controllers.EndpointOptions{
 		Address: address, Listen: net.JoinHostPort("", port), Namespace: w.namespace, PodIP: "10.1.2.3",
-	})
+	}})
 	return port
 }
 

@@ -32,7 +32,7 @@ import (
 // is refilled without a loss, the group goes.
 func TestManager(t *testing.T) {
 	w := newWorld(t)
-	w.startManager(w.serviceAccount(), controllers.EndpointOptions{})
+	w.startManager(w.serviceAccount(), controllers.Options{})
 	w.kafkaCluster()
 	group := w.group(2)
 	w.nodeUntil("the group is Ready", func() bool {
@@ -73,7 +73,7 @@ func TestManager(t *testing.T) {
 
 // startManager starts the controllers for the world's namespace, and ends them
 // with the test.
-func (w *world) startManager(config *rest.Config, endpoint controllers.EndpointOptions) {
+func (w *world) startManager(config *rest.Config, options controllers.Options) {
 	w.t.Helper()
 	cached, err := controllers.CacheOptions()
 	w.must(err)
@@ -85,7 +85,8 @@ func (w *world) startManager(config *rest.Config, endpoint controllers.EndpointO
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	w.must(err)
-	w.must(controllers.Setup(mgr, controllers.Options{LauncherImage: "registry.invalid/launcher:1", Endpoint: endpoint}))
+	options.LauncherImage = "registry.invalid/launcher:1"
+	w.must(controllers.Setup(mgr, options))
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()

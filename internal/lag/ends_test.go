@@ -1,0 +1,93 @@
+package lag
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+// logged are the ends of a log to which rate(s) records come in second s.
+func logged(every, seconds int, rate func(second int) int64) (*Ends, []int64) {
+	var e Ends
+	ends := []int64{0}
+	for s := range seconds {
+		if s%every == 0 {
+			e.Add(time.Unix(int64(s), 0), ends[s])
+		}
+		ends = append(ends, ends[s]+rate(s))
+	}
+	return &e, ends
+}
+
+func TestAppendedAt(t *testing.T) {
+	const day = 24 * 3600
+	for name, rate := range map[string]func(int) int64{
+		"a steady rate":        func(int) int64 { return 10 },
+		"a rate that doubles":  func(s int) int64 { return int64(10 + 10*(s/(day/2))) },
+		"a record a minute":    func(s int) int64 { return int64(1 - min(1, s%60)) },
+		"nothing in the night": func(s int) int64 { return int64(min(1, s/(day/3))) * 7 },
+	} {
+		e, ends := logged(5, day, rate)
+		for _, ago := range []int{10, 30, 60, 300, 1800, 2 * 3600, 12 * 3600} {
+			offset := ends[day-ago]
+			if offset >= e.kept[len(e.kept)-1].offset {
+				continue
+			}
+			came := day - ago
+			for ends[came+1] <= offset {
+				came++
+			}
+			at, known := e.AppendedAt(offset)
+			if age, want := float64(day)-float64(at.UnixMilli())/1000, float64(day-came); !known || math.Abs(age-want) > 0.5*want+60 {
+				t.Errorf("%s: record %d is %.0f s old, want %.0f (known: %t)", name, offset, age, want, known)
+			}
+		}
+		if len(e.kept) > endsKept {
+			t.Errorf("%s: %d ends are remembered", name, len(e.kept))
+		}
+	}
+}
+
+func TestEndsThatSayNothing(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	var e Ends
+	if _, known := e.AppendedAt(0); known {
+		t.Error("no end is known, and a record's time is")
+	}
+	e.Add(at(100), 50)
+	e.Add(at(110), 60)
+	for offset, want := range map[int64]bool{49: false, 50: true, 59: true, 60: false, 61: false} {
+		if _, known := e.AppendedAt(offset); known != want {
+			t.Errorf("the time of record %d is known: %t, want %t", offset, known, want)
+		}
+	}
+	if _, known := e.Rate(at(99)); known {
+		t.Error("a rate is known over a time in which nobody looked")
+	}
+	if rate, known := e.Rate(at(100)); !known || rate != 1 {
+		t.Errorf("a rate of %f (known: %t), want 1", rate, known)
+	}
+	e.Add(at(120), 5) // the topic was made anew
+	if _, known := e.AppendedAt(3); known {
+		t.Error("the time of a record of another log is known")
+	}
+	if lowest := e.Lowest(at(100)); lowest != 5 {
+		t.Errorf("the lowest end is %d, want 5", lowest)
+	}
+}
+
+func TestLogThatStandsStill(t *testing.T) {
+	e, _ := logged(5, 3600, func(s int) int64 { return int64(max(0, 1-s/600)) })
+	if n := len(e.kept); n > endsKept {
+		t.Errorf("%d ends are remembered", n)
+	}
+	if rate, known := e.Rate(time.Unix(3000, 0)); !known || rate != 0 {
+		t.Errorf("a rate of %f (known: %t), want 0", rate, known)
+	}
+	if lowest := e.Lowest(time.Unix(3000, 0)); lowest != 600 {
+		t.Errorf("the lowest end of the last ten minutes is %d, want 600", lowest)
+	}
+	if at, known := e.AppendedAt(599); !known || at.Unix() > 600 || at.Unix() < 500 {
+		t.Errorf("the last record came at %v (known: %t), want 599 s", at, known)
+	}
+}

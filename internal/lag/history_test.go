@@ -1,0 +1,114 @@
+package lag
+
+import (
+	"testing"
+	"time"
+)
+
+// watched reads a group of two partitions every five seconds, as it is at a second.
+type watched struct {
+	history History
+	ends    map[TopicPartition]*Ends
+	rules   Rules
+	at      int
+	last    Reading
+}
+
+func (w *watched) watch(seconds int, reading func(second int) Reading) {
+	if w.ends == nil {
+		w.ends, w.rules = map[TopicPartition]*Ends{}, Rules{Samples: 10, Window: 100 * time.Second}
+	}
+	for until := w.at + seconds; w.at < until; w.at += 5 {
+		r := reading(w.at)
+		r.At = epoch.Add(time.Duration(w.at) * time.Second)
+		for _, p := range r.Partitions {
+			if w.ends[p.TopicPartition] == nil {
+				w.ends[p.TopicPartition] = &Ends{}
+			}
+			w.ends[p.TopicPartition].Add(r.At, p.End)
+		}
+		w.history.Judge(&r, func(tp TopicPartition) *Ends { return w.ends[tp] }, w.rules)
+		w.last = r
+	}
+}
+
+func committed(n int32, at, end int64) Partition {
+	return Partition{TopicPartition: tp(n), Committed: &at, End: end}
+}
+
+func TestJudge(t *testing.T) {
+	owner := []Member{{Assigned: []TopicPartition{tp(0), tp(1)}}}
+	rate := func(s int) int64 { return int64(10 * s) }
+	keepsUp := func(s int) Reading {
+		return Reading{Members: owner, Partitions: []Partition{committed(0, rate(s), rate(s)), committed(1, rate(s), rate(s))}}
+	}
+	var w watched
+	expect := func(what string, group Status, partitions ...Status) {
+		t.Helper()
+		if got := w.last.Status(); got != group {
+			t.Errorf("%s: the group is %s, want %s", what, got, group)
+		}
+		for i, want := range partitions {
+			if got := w.last.Partitions[i].Status; got != want {
+				t.Errorf("%s: partition %d is %s, want %s", what, i, got, want)
+			}
+		}
+	}
+	w.watch(5, keepsUp)
+	expect("nothing waits", StatusOK, StatusOK, StatusOK)
+	w.watch(195, keepsUp)
+	if age, known := w.last.Age(w.last.At); !known || age != 0 {
+		t.Errorf("nothing waits, and the oldest record is %v old (known: %t)", age, known)
+	}
+
+	// From 200 s on nobody commits to partition 1, which has an owner.
+	stands := func(s int) Reading {
+		return Reading{Members: owner, Partitions: []Partition{committed(0, rate(s), rate(s)), committed(1, rate(200), rate(s))}}
+	}
+	w.watch(50, stands)
+	expect("it kept up within the window", StatusOK, StatusOK, StatusOK)
+	w.watch(150, stands)
+	expect("it is stuck", StatusErr, StatusOK, StatusStall)
+	if age, known := w.last.Age(w.last.At); !known || (age-195*time.Second).Abs() > 2*time.Second {
+		t.Errorf("the oldest record is %v old (known: %t), want 195 s", age, known)
+	}
+	w.watch(200, func(s int) Reading {
+		r := stands(s)
+		r.Members = []Member{{Assigned: []TopicPartition{tp(0)}}}
+		return r
+	})
+	expect("nobody owns it", StatusErr, StatusOK, StatusStop)
+
+	// One that cannot be read is unknown, the other goes on; a failed reading changes nothing.
+	w.watch(5, func(s int) Reading {
+		r := keepsUp(s)
+		r.Partitions[1] = Partition{TopicPartition: tp(1), Err: "denied"}
+		return r
+	})
+	expect("one is denied", StatusUnknown, StatusOK, StatusUnknown)
+	if _, known := w.last.Age(w.last.At); known {
+		t.Error("one is denied, and the age of the oldest record is known")
+	}
+	w.watch(5, func(int) Reading { return Reading{Err: "no broker answers"} })
+	w.watch(5, stands)
+	expect("it can be read again", StatusErr, StatusOK, StatusStall)
+
+	// A partition that is added is unknown as long as it has lag and was not seen for a
+	// window; the others' past stays.
+	more := func(s int) Reading {
+		r := stands(s)
+		r.Partitions = append(r.Partitions, committed(2, 5, rate(s)))
+		return r
+	}
+	w.watch(5, more)
+	expect("a partition more", StatusErr, StatusOK, StatusStall, StatusUnknown)
+	if _, known := w.last.Partitions[2].Age(w.last.At); known {
+		t.Error("nobody saw when the records came, and the age of the oldest one is known")
+	}
+	w.watch(250, more)
+	expect("and it was watched", StatusErr, StatusOK, StatusStall, StatusStop)
+
+	clear(w.ends)
+	w.watch(5, stands)
+	expect("the topic is another one", StatusUnknown, StatusOK, StatusUnknown)
+}
