@@ -69,6 +69,8 @@ var _ = Describe("A consumer", func() {
 				t.Spec.Volumes = append(t.Spec.Volumes, corev1.Volume{Name: "scratch", VolumeSource: corev1.VolumeSource{
 					EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: ptr.To(resource.MustParse("1Mi"))},
 				}})
+				c := &t.Spec.Containers[0]
+				c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "scratch", MountPath: "/scratch"})
 			}}.Raw()
 		})
 		before, pod := g.rebalances(), g.holder(ctx, 1)
