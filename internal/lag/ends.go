@@ -89,17 +89,3 @@ func (e *Ends) AppendedAt(offset int64) (time.Time, bool) {
 	}
 	return time.Time{}, false
 }
-
-// Rate is how many records per second were appended since a time, by the ends that are
-// remembered; false if they do not reach back as far.
-func (e *Ends) Rate(since time.Time) (float64, bool) {
-	n := len(e.kept)
-	if n < 2 || e.kept[0].at > since.UnixMilli() {
-		return 0, false
-	}
-	from, to := e.kept[e.before(since.UnixMilli())], e.kept[n-1]
-	if to.at <= from.at {
-		return 0, false
-	}
-	return float64(to.offset-from.offset) * 1000 / float64(to.at-from.at), true
-}

@@ -61,12 +61,6 @@ func TestEndsThatSayNothing(t *testing.T) {
 			t.Errorf("the time of record %d is known: %t, want %t", offset, known, want)
 		}
 	}
-	if _, known := e.Rate(at(99)); known {
-		t.Error("a rate is known over a time in which nobody looked")
-	}
-	if rate, known := e.Rate(at(100)); !known || rate != 1 {
-		t.Errorf("a rate of %f (known: %t), want 1", rate, known)
-	}
 	e.Add(at(120), 5) // the topic was made anew
 	if _, known := e.AppendedAt(3); known {
 		t.Error("the time of a record of another log is known")
@@ -80,9 +74,6 @@ func TestLogThatStandsStill(t *testing.T) {
 	e, _ := logged(5, 3600, func(s int) int64 { return int64(max(0, 1-s/600)) })
 	if n := len(e.kept); n > endsKept {
 		t.Errorf("%d ends are remembered", n)
-	}
-	if rate, known := e.Rate(time.Unix(3000, 0)); !known || rate != 0 {
-		t.Errorf("a rate of %f (known: %t), want 0", rate, known)
 	}
 	if lowest := e.Lowest(time.Unix(3000, 0)); lowest != 600 {
 		t.Errorf("the lowest end of the last ten minutes is %d, want 600", lowest)
