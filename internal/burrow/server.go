@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kohort-dev/kohort/internal/lag"
@@ -26,7 +25,9 @@ type Cluster interface {
 	Servers() []string
 	// Groups that are read, in order.
 	Groups() []string
-	// Judged is a group's last reading; false if there is none.
+	// Said is a group's last reading; nil if there is none.
+	Said(group string) *lag.Reading
+	// Judged is the same with the commits behind it; false if there is none.
 	Judged(group string) (lag.Judged, bool)
 	// Topics of the groups, with the ends of their logs by partition.
 	Topics() map[string][]int64
@@ -92,10 +93,7 @@ func say(w http.ResponseWriter, code int, text string) {
 // ready: there is a cluster, and a reading of every group of one.
 func (h *handler) ready(w http.ResponseWriter, _ *http.Request) {
 	for _, cluster := range h.Source.Clusters() {
-		unread := slices.ContainsFunc(cluster.Groups(), func(group string) bool {
-			_, read := cluster.Judged(group)
-			return !read
-		})
+		unread := slices.ContainsFunc(cluster.Groups(), func(group string) bool { return cluster.Said(group) == nil })
 		if !unread {
 			say(w, http.StatusOK, "READY")
 			return
@@ -155,8 +153,8 @@ func (h *handler) topicConsumers(w http.ResponseWriter, r *http.Request, cluster
 	name, _ := named(r, "topic", func(name string) bool { return topics[name] != nil })
 	var consumers []string
 	for _, group := range cluster.Groups() {
-		judged, _ := cluster.Judged(group)
-		if slices.ContainsFunc(judged.Reading.Partitions, func(p lag.Partition) bool { return p.Topic == name }) {
+		reading := cluster.Said(group)
+		if reading != nil && slices.ContainsFunc(reading.Partitions, func(p lag.Partition) bool { return p.Topic == name }) {
 			consumers = append(consumers, group)
 		}
 	}
@@ -223,7 +221,7 @@ func (h *handler) write(w http.ResponseWriter, code int, value any) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	say(w, code, strings.TrimSpace(string(text)))
+	say(w, code, string(text))
 }
 
 // list is an array, also of nothing.

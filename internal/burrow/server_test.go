@@ -30,6 +30,13 @@ func (cluster) Servers() []string { return []string{"kafka:9092"} }
 
 func (c cluster) Groups() []string { return []string{"billing", "odd/näme%2F?"} }
 
+func (c cluster) Said(group string) *lag.Reading {
+	if judged, found := c[group]; found {
+		return &judged.Reading
+	}
+	return nil
+}
+
 func (c cluster) Judged(group string) (lag.Judged, bool) {
 	judged, found := c[group]
 	return judged, found

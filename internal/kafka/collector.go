@@ -190,20 +190,28 @@ func (c *Collector) Groups() []string {
 	return sortedKeys(c.groups)
 }
 
-// Judged is the last reading of a group that says something, with the commits by which its
-// partitions were judged; false if there is none.
+// Said is the last reading of a group that says something; nil if there is none. Nobody
+// may change it.
+func (c *Collector) Said(group string) *lag.Reading {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.groups[group]; t != nil {
+		return t.window.Said()
+	}
+	return nil
+}
+
+// Judged is that reading with the commits by which its partitions were judged; false if
+// there is none.
 func (c *Collector) Judged(group string) (lag.Judged, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := c.groups[group]
-	if t == nil {
-		return lag.Judged{}, false
+	if t := c.groups[group]; t != nil {
+		if last := t.window.Said(); last != nil {
+			return t.history.Judged(*last, lag.DefaultRules), true
+		}
 	}
-	last := t.window.Said()
-	if last == nil {
-		return lag.Judged{}, false
-	}
-	return t.history.Judged(*last, lag.DefaultRules), true
+	return lag.Judged{}, false
 }
 
 // Topics are those of the tracked groups that were found, with the ends of their logs as

@@ -113,7 +113,7 @@ func (c *Collector) readLogs(
 	return c.logStarts(ctx, at, partitions), ends
 }
 
-// openLogs makes those known that are read, and forgets those that are not read any more.
+// openLogs makes those known that are read.
 func (c *Collector) openLogs(at time.Time, partitions []lag.TopicPartition, topics map[string]topic) {
 	for _, tp := range partitions {
 		log, id := c.logs[tp], topics[tp.Topic].id
@@ -123,9 +123,6 @@ func (c *Collector) openLogs(at time.Time, partitions []lag.TopicPartition, topi
 		}
 		log.readAt = at
 	}
-	maps.DeleteFunc(c.logs, func(_ lag.TopicPartition, log *readLog) bool {
-		return at.Sub(log.readAt) > 2*c.opts.StartsInterval
-	})
 }
 
 // endsOf a log that was read; nil for others.
@@ -160,6 +157,9 @@ func (c *Collector) readStarts(ctx context.Context, at time.Time, partitions []l
 			log.beginAt = time.Time{}
 		}
 	}
+	maps.DeleteFunc(c.logs, func(_ lag.TopicPartition, log *readLog) bool {
+		return at.Sub(log.readAt) > 2*c.opts.StartsInterval // of groups that are not read any more
+	})
 	return all
 }
 
