@@ -28,6 +28,7 @@ type settings struct {
 	launcherImage   string
 	endpoint        controllers.EndpointOptions
 	burrow          controllers.BurrowOptions
+	lagMetrics      string
 	logging         zap.Options
 }
 
@@ -51,6 +52,8 @@ func parse() settings {
 	flag.StringVar(&s.endpoint.PodIP, "pod-ip", os.Getenv("POD_IP"),
 		"the operator's address behind the Service kohort-activation; default: $POD_IP; empty: the activation address leads here directly")
 	flag.StringVar(&s.burrow.Listen, "burrow-bind-address", "", "where the leader serves lag as Burrow does (HTTP API v3, read only); empty: nowhere")
+	flag.StringVar(&s.lagMetrics, "lag-metrics", string(controllers.LagMetricsPartition),
+		"how detailed the metrics of lag are: group, topic (and group), partition (and both)")
 	s.logging.BindFlags(flag.CommandLine)
 	flag.Parse()
 	s.burrow.Namespace, s.burrow.PodIP = s.endpoint.Namespace, s.endpoint.PodIP
@@ -85,7 +88,9 @@ func run(s settings) error {
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
-	if err := controllers.Setup(mgr, controllers.Options{LauncherImage: s.launcherImage, Endpoint: s.endpoint, Burrow: s.burrow}); err != nil {
+	if err := controllers.Setup(mgr, controllers.Options{
+		LauncherImage: s.launcherImage, Endpoint: s.endpoint, Burrow: s.burrow, LagMetrics: controllers.LagMetrics(s.lagMetrics),
+	}); err != nil {
 		return err
 	}
 	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))

@@ -13,6 +13,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/kafka"
 	"github.com/kohort-dev/kohort/internal/lag"
 )
@@ -29,6 +30,8 @@ const clientID = "kohort"
 type Clusters struct {
 	// Options of the collectors; OnReading is Clusters' own.
 	Options kafka.Options
+	// LagMetrics is how detailed the metrics of lag are.
+	LagMetrics LagMetrics
 
 	mu          sync.Mutex
 	connections map[types.NamespacedName]*connection
@@ -43,6 +46,7 @@ type connection struct {
 	client    *kafka.Client
 	collector *kafka.Collector
 	stop      context.CancelFunc
+	watch     *v1alpha1.Watch // whose groups are read
 
 	// bounds were asked for at boundsAt.
 	bounds   kafka.SessionBounds
@@ -62,10 +66,11 @@ type tracker struct {
 }
 
 // Start makes it a source of events.
-func (c *Clusters) Start(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+func (c *Clusters) Start(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.queue = queue.Add
+	lagMetrics.add(ctx, c)
 	return nil
 }
 

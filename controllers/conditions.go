@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
-	"github.com/kohort-dev/kohort/internal/lag"
 )
 
 // setConditions sets all conditions from what was seen and decided.
@@ -23,7 +22,7 @@ func setConditions(s seen, p plan, status *v1alpha1.ConsumerGroupStatus) {
 	s.setIf(status, v1alpha1.ConditionStalled, stalled)
 	s.setIf(status, v1alpha1.ConditionReconciling, moving)
 	if !s.group.DeletionTimestamp.IsZero() {
-		for _, kind := range []string{v1alpha1.ConditionAvailable, v1alpha1.ConditionSettled, v1alpha1.ConditionLagHealthy, v1alpha1.ConditionClientsConform, v1alpha1.ConditionScalingActive} {
+		for _, kind := range []string{v1alpha1.ConditionAvailable, v1alpha1.ConditionSettled, v1alpha1.ConditionLagHealthy, v1alpha1.ConditionRetentionSafe, v1alpha1.ConditionClientsConform, v1alpha1.ConditionScalingActive} {
 			meta.RemoveStatusCondition(&status.Conditions, kind)
 		}
 		return
@@ -31,6 +30,7 @@ func setConditions(s seen, p plan, status *v1alpha1.ConsumerGroupStatus) {
 	s.set(status, v1alpha1.ConditionAvailable, availableOf(s, p))
 	s.set(status, v1alpha1.ConditionSettled, settledOf(s, p))
 	s.set(status, v1alpha1.ConditionLagHealthy, lagHealthyOf(s, p))
+	s.set(status, v1alpha1.ConditionRetentionSafe, retentionSafeOf(s, p))
 	s.set(status, v1alpha1.ConditionClientsConform, clientsConformOf(s, p))
 	if s.group.Spec.Scaling == nil {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionScalingActive)
@@ -162,69 +162,6 @@ func settledOf(s seen, p plan) metav1.Condition {
 		return no(notSettled(s), p.Report.Settled)
 	}
 	return yes(v1alpha1.ReasonSettled, "the group is stable, each partition has an owner, each active slot is a member")
-}
-
-func lagHealthyOf(s seen, p plan) metav1.Condition {
-	switch {
-	case p.Report.Unknown != "":
-		return unknown(v1alpha1.ReasonNoReading, unread(s, p.Report.Unknown))
-	case p.Report.Standing != "":
-		return no(v1alpha1.ReasonCommitsStand, p.Report.Standing)
-	case p.Report.Desired == 0:
-		return yes(v1alpha1.ReasonNoSlots, "there are no slots, and none are wanted: lag is not judged")
-	}
-	worst, more := worstOf(s)
-	text := ""
-	if worst.Status > lag.StatusOK {
-		text = tellLag(worst, more, s.now)
-	}
-	switch worst.Status {
-	case lag.StatusStop:
-		return no(v1alpha1.ReasonCommitsStopped, text+": nobody commits there any more")
-	case lag.StatusStall:
-		return no(v1alpha1.ReasonCommitsStalled, text+": its owner commits the same offset again and again, or nothing")
-	case lag.StatusRewind:
-		return no(v1alpha1.ReasonCommitsRewound, text+": a commit went back, and none since has come as far again")
-	case lag.StatusWarn:
-		return yes(v1alpha1.ReasonFallsBehind, text+": the group works there, and falls behind")
-	}
-	return yes(v1alpha1.ReasonCommitsMove, "commits move wherever there is lag")
-}
-
-// worstOf is the partition with the gravest status in the newest reading, the one with the
-// most lag if there are several, and how many others have it too.
-func worstOf(s seen) (worst lag.Partition, more int) {
-	reading, _ := s.window.Newest(s.now)
-	if reading == nil {
-		return worst, 0
-	}
-	var most int64
-	for _, p := range reading.Partitions {
-		behind, _ := p.Lag()
-		switch {
-		case p.Status > worst.Status:
-			worst, most, more = p, behind, 0
-		case p.Status == worst.Status:
-			more++
-			if behind > most {
-				worst, most = p, behind
-			}
-		}
-	}
-	return worst, more
-}
-
-// tellLag says how many records wait on a partition, and for how long.
-func tellLag(p lag.Partition, more int, now time.Time) string {
-	behind, _ := p.Lag()
-	text := fmt.Sprintf("%s: %d records wait on %s", p.Status, behind, p.TopicPartition)
-	if age, known := p.Age(now); known {
-		text += fmt.Sprintf(", the oldest for %d s", int(age.Seconds()))
-	}
-	if more > 0 {
-		text += fmt.Sprintf(", and it is the same on %d others", more)
-	}
-	return text
 }
 
 func clientsConformOf(s seen, p plan) metav1.Condition {

@@ -133,8 +133,8 @@ func scale(s seen, size int32, canOwn *int32) *scaling.Decision {
 		}
 		if total, _, known := reading.Lag(); known {
 			in.Lag = &total
-		} else if tp, ok := reading.Uncommitted(); ok {
-			in.Uncommitted = tp.String()
+		} else {
+			in.Unplaced = reading.Unplaced()
 		}
 	}
 	d := scaling.Desired(in)

@@ -132,10 +132,16 @@ func news(s seen, status v1alpha1.ConsumerGroupStatus) []note {
 	if is != nil && !told && (was == nil || was.Reason != is.Reason) {
 		notes = append(notes, warning(is.Reason, "%s", is.Message))
 	}
-	was = meta.FindStatusCondition(s.group.Status.Conditions, v1alpha1.ConditionAvailable)
-	is = meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAvailable)
-	if is != nil && is.Reason == v1alpha1.ReasonIdleSlots && (was == nil || was.Reason != is.Reason) {
-		notes = append(notes, warning(is.Reason, "%s", is.Message))
+	for _, told := range []struct{ kind, reason string }{
+		{v1alpha1.ConditionAvailable, v1alpha1.ReasonIdleSlots},
+		{v1alpha1.ConditionRetentionSafe, v1alpha1.ReasonRunwayShort},
+		{v1alpha1.ConditionRetentionSafe, v1alpha1.ReasonRecordsLost},
+	} {
+		was = meta.FindStatusCondition(s.group.Status.Conditions, told.kind)
+		is = meta.FindStatusCondition(status.Conditions, told.kind)
+		if is != nil && is.Reason == told.reason && (was == nil || was.Reason != is.Reason) {
+			notes = append(notes, warning(is.Reason, "%s", is.Message))
+		}
 	}
 	return append(notes, newsOfClients(s, status)...)
 }

@@ -74,6 +74,7 @@ func (r *KafkaClusterReconciler) connect(ctx context.Context, cluster *v1alpha1.
 	if err := r.Clusters.Connect(key, version, config); err != nil {
 		return kafka.Info{}, err
 	}
+	r.Clusters.Watch(key, cluster.Spec.Watch)
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	return r.Clusters.Ping(ctx, key)
@@ -108,6 +109,10 @@ func (r *KafkaClusterReconciler) report(ctx context.Context, cluster *v1alpha1.K
 		ready.Message = fmt.Sprintf("%d brokers answer", info.Brokers)
 		cluster.Status.ClusterID, cluster.Status.Brokers = info.ClusterID, info.Brokers
 		cluster.Status.SessionTimeout = r.boundsOf(ctx, cluster)
+		watched, unlisted := r.Clusters.Watched(client.ObjectKeyFromObject(cluster))
+		if cluster.Status.WatchedGroups = watched; unlisted != nil {
+			ready.Message += "; spec.watch: the groups that are read are as they were: " + unlisted.Error()
+		}
 	case errors.As(err, new(secretError)):
 		ready.Reason, ready.Message = v1alpha1.ReasonSecretInvalid, err.Error()
 	case errors.Is(err, kafka.ErrRefused), errors.Is(err, kafka.ErrDenied):

@@ -10,18 +10,6 @@ import (
 )
 
 var (
-	lagRecords = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "kohort_group_lag",
-		Help: "Records that the group has not committed yet. Absent while unknown.",
-	}, []string{"namespace", "name", "group"})
-	oldestRecord = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "kohort_group_oldest_record_age_seconds",
-		Help: "For how long the oldest record that waits for the group has been there, estimated from how its log was seen to grow. 0 if none waits; absent while unknown.",
-	}, []string{"namespace", "name", "group"})
-	groupStatus = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "kohort_group_status",
-		Help: "1 for how the group does as Burrow judges it: UNKNOWN, OK, WARN or ERR. Absent while it is not read.",
-	}, []string{"namespace", "name", "group", "status"})
 	slotCount = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "kohort_group_slots",
 		Help: "Slots of the group: desired, active (with an activated pod), ready (a member with each of its consumers), updated (with the revision of the template).",
@@ -51,13 +39,12 @@ var stages = []v1alpha1.RolloutStage{
 }
 
 func init() {
-	metrics.Registry.MustRegister(lagRecords, oldestRecord, groupStatus, slotCount, rolloutStage, activations, restartSeconds, rebalances)
+	metrics.Registry.MustRegister(lagMetrics, slotCount, rolloutStage, activations, restartSeconds, rebalances)
 }
 
 // measure tells the metrics what was seen and decided.
 func measure(s seen, p plan) {
 	namespace, name := s.group.Namespace, s.group.Name
-	measureLag(s)
 	if !s.rebalances.Since.Equal(s.recalls.rebalances.Since) {
 		s.recalls.rebalances = lag.Rebalances{} // they are counted anew
 	}
@@ -77,39 +64,9 @@ func measure(s seen, p plan) {
 	}
 }
 
-// measureLag tells the metrics how far behind the group is, as far as that is known.
-func measureLag(s seen) {
-	labels := prometheus.Labels{"namespace": s.group.Namespace, "name": s.group.Name, "group": s.group.GroupID()}
-	gauge := func(vec *prometheus.GaugeVec, value float64, known bool) {
-		if known {
-			vec.With(labels).Set(value)
-		} else {
-			vec.Delete(labels)
-		}
-	}
-	reading, _ := s.window.Newest(s.now)
-	if reading == nil {
-		reading = &lag.Reading{} // of which nothing is known
-		groupStatus.DeletePartialMatch(labels)
-	} else {
-		is := reading.Status()
-		for _, status := range []lag.Status{lag.StatusUnknown, lag.StatusOK, lag.StatusWarn, lag.StatusErr} {
-			value := 0.0
-			if status == is {
-				value = 1
-			}
-			groupStatus.MustCurryWith(labels).WithLabelValues(status.String()).Set(value)
-		}
-	}
-	total, _, known := reading.Lag()
-	gauge(lagRecords, float64(total), known)
-	age, known := reading.Age(s.now)
-	gauge(oldestRecord, age.Seconds(), known)
-}
-
 func forgetMetrics(key types.NamespacedName) {
 	labels := prometheus.Labels{"namespace": key.Namespace, "name": key.Name}
-	for _, vec := range []*prometheus.GaugeVec{lagRecords, oldestRecord, groupStatus, slotCount, rolloutStage} {
+	for _, vec := range []*prometheus.GaugeVec{slotCount, rolloutStage} {
 		vec.DeletePartialMatch(labels)
 	}
 	rebalances.DeletePartialMatch(labels)

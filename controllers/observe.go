@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -311,8 +312,7 @@ func (r *ConsumerGroupReconciler) windowOf(s seen) (lag.Window, lag.Rebalances) 
 		r.Clusters.Untrack(owner)
 		return noReading(s.now, s.stall.message)
 	}
-	target := kafka.Target{Topics: s.group.Spec.Topics, Consumer: s.group.Spec.Membership.Consumer()}
-	r.Clusters.Track(clusterKey(s.group), owner, s.group.GroupID(), target)
+	r.Clusters.Track(clusterKey(s.group), owner, s.group.GroupID(), targetOf(&s.group.Spec))
 	window, rebalances, connected := r.Clusters.Window(clusterKey(s.group), s.group.GroupID())
 	if connected {
 		return window, rebalances
@@ -325,6 +325,28 @@ func (r *ConsumerGroupReconciler) windowOf(s seen) (lag.Window, lag.Rebalances) 
 		why = ready.Message
 	}
 	return noReading(s.now, fmt.Sprintf("KafkaCluster %s: %s", s.cluster.Name, why))
+}
+
+// targetOf is how a group is read and judged.
+func targetOf(spec *v1alpha1.ConsumerGroupSpec) kafka.Target {
+	target := kafka.Target{
+		Topics:        spec.Topics,
+		Consumer:      spec.Membership.Consumer(),
+		ReadCommitted: spec.Lag.Isolation == v1alpha1.ReadCommitted,
+		Rules: lag.Rules{
+			Samples:    int(ptr.Deref(spec.Lag.Samples, 0)),
+			Window:     spec.Lag.Window(),
+			AllowedLag: spec.Lag.AllowedLag,
+			MaxAge:     spec.Lag.MaxAge(),
+		},
+	}
+	switch spec.Lag.OffsetReset {
+	case v1alpha1.OffsetResetEarliest:
+		target.Reset = lag.ResetEarliest
+	case v1alpha1.OffsetResetLatest:
+		target.Reset = lag.ResetLatest
+	}
+	return target
 }
 
 func noReading(now time.Time, why string) (lag.Window, lag.Rebalances) {

@@ -54,10 +54,12 @@ func (r *ConsumerGroupReconciler) check(ctx context.Context, s seen) (seen, erro
 
 // allowed says whether a connection may be used for a group id.
 func allowed(cluster *v1alpha1.KafkaCluster, groupID string) bool {
-	if len(cluster.Spec.AllowedGroups) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(cluster.Spec.AllowedGroups, func(pattern string) bool {
+	return len(cluster.Spec.AllowedGroups) == 0 || named(cluster.Spec.AllowedGroups, groupID)
+}
+
+// named says whether patterns name a group id: a "*" at the end matches any ending.
+func named(patterns []string, groupID string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		if prefix, any := strings.CutSuffix(pattern, "*"); any {
 			return strings.HasPrefix(groupID, prefix)
 		}

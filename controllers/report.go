@@ -9,7 +9,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/rollout"
@@ -41,16 +40,8 @@ func report(s seen, p plan) v1alpha1.ConsumerGroupStatus {
 	status.GroupState, status.Partitions, status.Lag = "", 0, nil
 	if reading != nil {
 		status.GroupState, status.Partitions = reading.State, int32(len(reading.Partitions))
-		if total, most, known := reading.Lag(); known {
+		if status.Lag = lagStatus(reading, s.now); status.Lag != nil && old.Lag != nil && !due {
 			status.Lag = old.Lag
-			if due || old.Lag == nil {
-				status.Lag = &v1alpha1.LagStatus{
-					Total: rounded(total), Max: rounded(most), Status: reading.Status().String(), ObservedAt: metav1.NewTime(reading.At),
-				}
-				if age, known := reading.Age(s.now); known {
-					status.Lag.MaxAgeSeconds = ptr.To(rounded(int64(age.Seconds())))
-				}
-			}
 		}
 	}
 	status.Slots = slotStatuses(s, p, due)

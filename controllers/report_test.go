@@ -184,53 +184,6 @@ func TestLagIsCalm(t *testing.T) {
 	}
 }
 
-func TestLagHealthy(t *testing.T) {
-	type want struct {
-		status  metav1.ConditionStatus
-		reason  string
-		message string
-	}
-	for name, c := range map[string]struct {
-		partitions []lag.Status // 5 records wait on each, one more with each partition
-		want       want
-	}{
-		"nothing is wrong": {[]lag.Status{lag.StatusOK, lag.StatusUnknown}, want{metav1.ConditionTrue, v1alpha1.ReasonCommitsMove, "commits move wherever there is lag"}},
-		"falls behind": {[]lag.Status{lag.StatusWarn, lag.StatusOK}, want{
-			metav1.ConditionTrue, v1alpha1.ReasonFallsBehind,
-			"WARN: 5 records wait on orders-0, the oldest for 345 s: the group works there, and falls behind",
-		}},
-		"nobody commits, on several": {[]lag.Status{lag.StatusStop, lag.StatusWarn, lag.StatusStop}, want{
-			metav1.ConditionFalse, v1alpha1.ReasonCommitsStopped,
-			"STOP: 7 records wait on orders-2, the oldest for 345 s, and it is the same on 1 others: nobody commits there any more",
-		}},
-		"the owner is stuck": {[]lag.Status{lag.StatusOK, lag.StatusStall}, want{
-			metav1.ConditionFalse, v1alpha1.ReasonCommitsStalled,
-			"STALL: 6 records wait on orders-1, the oldest for 345 s: its owner commits the same offset again and again, or nothing",
-		}},
-		"a commit went back": {[]lag.Status{lag.StatusStall, lag.StatusRewind}, want{
-			metav1.ConditionFalse, v1alpha1.ReasonCommitsRewound,
-			"REWIND: 6 records wait on orders-1, the oldest for 345 s: a commit went back, and none since has come as far again",
-		}},
-	} {
-		s, p := consuming(noon, 5)
-		first := s.window[0].Partitions[0]
-		s.window[0].Partitions = nil
-		for i, status := range c.partitions {
-			of := first
-			of.Partition, of.End, of.Status = int32(i), first.End+int64(i), status
-			s.window[0].Partitions = append(s.window[0].Partitions, of)
-		}
-		got := lagHealthyOf(s, p)
-		if diff := cmp.Diff(c.want, want{got.Status, got.Reason, got.Message}, cmp.AllowUnexported(want{})); diff != "" {
-			t.Errorf("%s: -want +got\n%s", name, diff)
-		}
-		p.Report.Desired = 0
-		if got := lagHealthyOf(s, p); got.Status != metav1.ConditionTrue || got.Reason != v1alpha1.ReasonNoSlots {
-			t.Errorf("%s, and no slots are wanted: %s %s", name, got.Status, got.Reason)
-		}
-	}
-}
-
 func TestReady(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*seen)

@@ -52,6 +52,8 @@ type Options struct {
 	Endpoint EndpointOptions
 	// Burrow is where Burrow's clients ask; nowhere without an address.
 	Burrow BurrowOptions
+	// LagMetrics is how detailed the metrics of lag are. Default: LagMetricsPartition.
+	LagMetrics LagMetrics
 }
 
 // CacheOptions limit what a manager's cache holds: of all pods, only those of
@@ -84,6 +86,12 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if options.LauncherImage == "" {
 		return errors.New("setting up the controllers: the launcher's image is not given")
 	}
+	if options.LagMetrics == "" {
+		options.LagMetrics = LagMetricsPartition
+	}
+	if all := []LagMetrics{LagMetricsGroup, LagMetricsTopic, LagMetricsPartition}; !slices.Contains(all, options.LagMetrics) {
+		return fmt.Errorf("setting up the controllers: metrics of lag can be by %v, and not by %q", all, options.LagMetrics)
+	}
 	server, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("setting up the controllers: %w", err)
@@ -98,7 +106,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		return err
 	}
 	witness := NewWitness()
-	clusters := &Clusters{}
+	clusters := &Clusters{LagMetrics: options.LagMetrics}
 	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		<-ctx.Done()
 		clusters.Close()

@@ -18,6 +18,9 @@ const (
 	// ConditionLagHealthy: commits move wherever there is lag, and forward. Unknown without
 	// a fresh reading.
 	ConditionLagHealthy = "LagHealthy"
+	// ConditionRetentionSafe: retention deletes nothing that the group has yet to process,
+	// and is not about to. Unknown without a fresh reading.
+	ConditionRetentionSafe = "RetentionSafe"
 	// ConditionClientsConform: the consumers behave as the spec says that they do. Unknown
 	// without a fresh reading.
 	ConditionClientsConform = "ClientsConform"
@@ -90,6 +93,16 @@ const (
 	// ReasonCommitsRewound: LagHealthy is False, a commit went back, and none since has come
 	// as far (REWIND).
 	ReasonCommitsRewound = "CommitsRewound"
+	// ReasonTooOld: LagHealthy is False, a record waits for longer than lag.maxAgeSeconds.
+	ReasonTooOld = "TooOld"
+	// ReasonFarFromRetention: RetentionSafe is True.
+	ReasonFarFromRetention = "FarFromRetention"
+	// ReasonRunwayShort: RetentionSafe is False, in less than lag.minRunwaySeconds records
+	// are lost.
+	ReasonRunwayShort = "RunwayShort"
+	// ReasonRecordsLost: RetentionSafe is False, retention has deleted records that the
+	// group had yet to process.
+	ReasonRecordsLost = "RecordsLost"
 	// ReasonEnough: Available is True.
 	ReasonEnough = "EnoughSlots"
 	// ReasonTooFew: Available is False.

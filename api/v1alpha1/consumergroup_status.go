@@ -89,7 +89,7 @@ type ConsumerGroupStatus struct {
 	// +optional
 	State GroupState `json:"state,omitzero"`
 	// conditions: Ready, Reconciling and Stalled as kstatus knows them;
-	// Available, Settled, LagHealthy, ClientsConform and ScalingActive.
+	// Available, Settled, LagHealthy, RetentionSafe, ClientsConform and ScalingActive.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -105,7 +105,8 @@ type LagStatus struct {
 	Max int64 `json:"max"`
 	// maxAgeSeconds is for how many seconds the oldest record that waits has been there,
 	// estimated from how the logs were seen to grow; 0 if none waits. Absent while unknown,
-	// as for records that came before the operator began to look.
+	// as for records that came before the operator began to look. With spec.lag.maxAgeSeconds
+	// it is on the right side of that bound, also for those.
 	// +optional
 	MaxAgeSeconds *int64 `json:"maxAgeSeconds,omitempty"`
 	// status is how the group does, as Burrow judges it: OK (it keeps up, or catches up),
@@ -114,6 +115,26 @@ type LagStatus struct {
 	// yet).
 	// +optional
 	Status string `json:"status,omitempty"`
+	// producedPerSecond is how many records a second came on all partitions, over the last
+	// minute or two. Absent while unknown.
+	// +optional
+	ProducedPerSecond *int64 `json:"producedPerSecond,omitempty"`
+	// consumedPerSecond is how many were committed. Absent while unknown.
+	// +optional
+	ConsumedPerSecond *int64 `json:"consumedPerSecond,omitempty"`
+	// drainSeconds is how many seconds it takes at these rates until nothing waits. Absent:
+	// the lag does not become less on each partition, or it is not known.
+	// +optional
+	DrainSeconds *int64 `json:"drainSeconds,omitempty"`
+	// lost is how many records retention has deleted that the group had yet to process.
+	// They are no lag any more.
+	// +optional
+	Lost int64 `json:"lost,omitempty"`
+	// runwaySeconds is how many seconds it takes, at the present rates, until retention
+	// deletes records that the group has yet to process. Absent: it does not come nearer, or
+	// that is not known.
+	// +optional
+	RunwaySeconds *int64 `json:"runwaySeconds,omitempty"`
 	// observedAt is when it was read.
 	ObservedAt metav1.Time `json:"observedAt"`
 }

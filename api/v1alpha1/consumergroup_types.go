@@ -86,6 +86,9 @@ type ConsumerGroupSpec struct {
 	// membership says how the pods are members of the group.
 	// +optional
 	Membership Membership `json:"membership,omitzero"`
+	// lag says how the group's lag is read and judged.
+	// +optional
+	Lag Lag `json:"lag,omitzero"`
 	// rollout says how a changed template replaces the running one.
 	// +optional
 	Rollout Rollout `json:"rollout,omitzero"`

@@ -68,6 +68,8 @@ var clusterRules = slices.Concat(
 			want: "spec.tls.ca.key: Too long: may not be more than 253 bytes",
 		},
 	},
+	patternRules("spec.watch.allow", `{spec: {watch: {allow: %s}}}`),
+	patternRules("spec.watch.deny", `{spec: {watch: {deny: %s}}}`),
 	secretRules("spec.sasl.credentials", `{spec: {sasl: {mechanism: PLAIN, credentials: {%s}}}}`),
 	secretRules("spec.tls.ca", `{spec: {tls: {ca: {%s}}}}`),
 	secretRules("spec.tls.clientCertificate", `{spec: {tls: {clientCertificate: {%s}}}}`),

@@ -58,6 +58,10 @@ type KafkaClusterSpec struct {
 	// +kubebuilder:validation:items:Pattern=`^[^*]*\*?$`
 	// +listType=set
 	AllowedGroups []string `json:"allowedGroups,omitempty"`
+	// watch makes groups visible that no ConsumerGroup runs: their lag is in the metrics and
+	// in Burrow's HTTP API. An empty one is about all of them. Default: none.
+	// +optional
+	Watch *Watch `json:"watch,omitempty"`
 }
 
 // KafkaTLS says how connections are encrypted. An empty one trusts the
@@ -119,6 +123,10 @@ type KafkaClusterStatus struct {
 	// brokers is how many brokers are there.
 	// +optional
 	Brokers int32 `json:"brokers,omitempty"`
+	// watchedGroups is how many groups are read since spec.watch names them. Absent: it
+	// names none, or they could not be listed yet.
+	// +optional
+	WatchedGroups *int32 `json:"watchedGroups,omitempty"`
 	// sessionTimeout is what the brokers allow as the session timeout of classic members
 	// (group.min.session.timeout.ms, group.max.session.timeout.ms). Absent: not known; the
 	// operator's user needs DESCRIBE_CONFIGS on the Kafka cluster.

@@ -24,6 +24,8 @@ type Options struct {
 	FastInterval time.Duration
 	// StartsInterval between two readings of where logs begin. Default: 60 s.
 	StartsInterval time.Duration
+	// WatchInterval between two lists of the groups that are there. Default: 60 s.
+	WatchInterval time.Duration
 	// OnReading is told of each new reading. It must return at once.
 	OnReading func(group string)
 }
@@ -38,6 +40,7 @@ type Collector struct {
 
 	mu      sync.Mutex
 	groups  map[string]*tracked
+	watched watched
 	info    Info
 	infoErr error
 }
@@ -48,15 +51,27 @@ type Target struct {
 	Topics []string
 	// Consumer: the group is of type consumer (KIP-848), else a classic one.
 	Consumer bool
+	// Reset and ReadCommitted are how its consumers read.
+	Reset         lag.Reset
+	ReadCommitted bool
+	// Rules by which it is judged. Samples and Window of 0 are those of lag.DefaultRules.
+	Rules lag.Rules
+	// Watched: nobody but the cluster's Watch asks for it. The last reading is kept of it,
+	// and of the partitions to which it has committed.
+	Watched bool
 }
 
 func (t Target) equal(other Target) bool {
-	return t.Consumer == other.Consumer && slices.Equal(t.Topics, other.Topics)
+	return slices.Equal(t.Topics, other.Topics) && t.Consumer == other.Consumer && t.Reset == other.Reset &&
+		t.ReadCommitted == other.ReadCommitted && t.Rules == other.Rules && t.Watched == other.Watched
 }
+
+func (t Target) isolation() isolation { return levelOf(t.ReadCommitted) }
 
 // tracked is a group that is read.
 type tracked struct {
 	target     Target // its topics are sorted
+	since      time.Time
 	window     lag.Window
 	history    lag.History
 	rebalances lag.Rebalances
@@ -76,6 +91,7 @@ func NewCollector(client *Client, opts Options) *Collector {
 	setDefault(&opts.Interval, 5*time.Second)
 	setDefault(&opts.FastInterval, time.Second)
 	setDefault(&opts.StartsInterval, time.Minute)
+	setDefault(&opts.WatchInterval, time.Minute)
 	return &Collector{
 		client:  client,
 		opts:    opts,
@@ -86,9 +102,9 @@ func NewCollector(client *Client, opts Options) *Collector {
 	}
 }
 
-func setDefault(d *time.Duration, def time.Duration) {
-	if *d <= 0 {
-		*d = def
+func setDefault[N int | time.Duration](n *N, def N) {
+	if *n <= 0 {
+		*n = def
 	}
 }
 
@@ -101,6 +117,7 @@ func (c *Collector) Run(ctx context.Context) {
 		if all {
 			nextForAll = now.Add(c.opts.Interval)
 		}
+		c.findWatched(ctx, now)
 		// Without any group the cluster is asked all the same: its status says
 		// whether it answers.
 		if due := c.due(now, all); all || len(due) > 0 {
@@ -119,15 +136,25 @@ func (c *Collector) Run(ctx context.Context) {
 // Track reads a group from now on, at once for the first time or when its target has
 // changed. It can be repeated at will.
 func (c *Collector) Track(group string, target Target) {
-	target.Topics = slices.Compact(slices.Sorted(slices.Values(target.Topics)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.track(group, target)
+}
+
+// track is called with the lock held.
+func (c *Collector) track(group string, target Target) {
+	target.Topics = slices.Compact(slices.Sorted(slices.Values(target.Topics)))
+	setDefault(&target.Rules.Samples, lag.DefaultRules.Samples)
+	setDefault(&target.Rules.Window, lag.DefaultRules.Window)
 	t := c.groups[group]
 	if t == nil {
-		t = &tracked{}
+		t = &tracked{since: c.opts.Now()}
 		c.groups[group] = t
 	} else if t.target.equal(target) {
 		return
+	}
+	if t.target.Rules.Samples != target.Rules.Samples {
+		t.history = lag.History{} // it keeps another number of commits
 	}
 	t.target, t.atOnce = target, true
 	c.poke()
@@ -138,6 +165,7 @@ func (c *Collector) Untrack(group string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.groups, group)
+	c.watched.at = time.Time{} // it may be one of those
 }
 
 // Hurry reads a tracked group at short intervals until a time. It is read at
@@ -201,6 +229,21 @@ func (c *Collector) Said(group string) *lag.Reading {
 	return nil
 }
 
+// SaidAt is when a group's last reading was that says something; if there is none, since
+// when it is tried.
+func (c *Collector) SaidAt(group string) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.groups[group]
+	if t == nil {
+		return time.Time{}
+	}
+	if last := t.window.Said(); last != nil {
+		return last.At
+	}
+	return t.since
+}
+
 // Judged is that reading with the commits by which its partitions were judged; false if
 // there is none.
 func (c *Collector) Judged(group string) (lag.Judged, bool) {
@@ -208,7 +251,7 @@ func (c *Collector) Judged(group string) (lag.Judged, bool) {
 	defer c.mu.Unlock()
 	if t := c.groups[group]; t != nil {
 		if last := t.window.Said(); last != nil {
-			return t.history.Judged(*last, lag.DefaultRules), true
+			return t.history.Judged(*last, t.target.Rules), true
 		}
 	}
 	return lag.Judged{}, false
@@ -284,7 +327,7 @@ func (c *Collector) untilNext(nextForAll time.Time) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.opts.Now()
-	wait := nextForAll.Sub(now)
+	wait := min(nextForAll.Sub(now), c.watched.wait(now, c.opts.WatchInterval))
 	for _, t := range c.groups {
 		if t.atOnce {
 			return 0
@@ -322,14 +365,27 @@ func (c *Collector) tick(ctx context.Context, names []string) {
 	}
 	for name, reading := range readings {
 		if t := c.groups[name]; t != nil && t.target.equal(asked[name]) {
-			t.history.Judge(&reading, c.endsOf, lag.DefaultRules)
+			t.history.Judge(&reading, c.logsFor(t.target.isolation()), t.target.Rules)
 			t.count(&reading)
-			t.window = thinned(append(t.window, reading), at)
+			t.keep(reading, at)
 		}
 	}
 	c.mu.Unlock()
 	for _, name := range sortedKeys(readings) {
 		c.opts.OnReading(name)
+	}
+}
+
+// keep adds a reading to the window.
+func (t *tracked) keep(reading lag.Reading, at time.Time) {
+	if !t.target.Watched {
+		t.window = thinned(append(t.window, reading), at)
+		return
+	}
+	said := t.window.Said()
+	t.window = lag.Window{reading}
+	if said != nil && reading.Err != "" {
+		t.window = lag.Window{*said, reading}
 	}
 }
 

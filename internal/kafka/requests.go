@@ -21,6 +21,18 @@ const (
 // noCommit is the committed offset of a partition without a commit.
 const noCommit = -1
 
+// unanswered is what is known of a partition that was left out of an answer.
+var unanswered = offset{err: "the broker did not answer for the partition"}
+
+// isolation is which records consumers read (KIP-98's isolation_level).
+type isolation int8
+
+const (
+	readUncommitted isolation = iota
+	readCommitted
+	isolations
+)
+
 // kadm has calls for all of what follows, but lets one denied group or topic
 // fail the whole call: here what fails for one fails for that one.
 
@@ -99,15 +111,45 @@ func readTopic(t kmsg.MetadataResponseTopic) topic {
 	return read
 }
 
+// commits are what a group has committed to some partitions, which are in order.
+type commits struct {
+	partitions []lag.TopicPartition
+	offsets    []offset
+	next       int // in which an answer is expected
+}
+
+func newCommits(partitions []lag.TopicPartition) *commits {
+	c := &commits{partitions: partitions, offsets: make([]offset, len(partitions))}
+	c.setAll(unanswered)
+	return c
+}
+
+// set keeps to what was asked for.
+func (c *commits) set(tp lag.TopicPartition, o offset) {
+	if c.next >= len(c.partitions) || c.partitions[c.next] != tp {
+		at, asked := slices.BinarySearchFunc(c.partitions, tp, lag.TopicPartition.Compare)
+		if !asked {
+			return
+		}
+		c.next = at
+	}
+	c.offsets[c.next] = o
+	c.next++
+}
+
+func (c *commits) setAll(o offset) {
+	for i := range c.offsets {
+		c.offsets[i] = o
+	}
+}
+
 // committed asks the groups' coordinators for committed offsets, all groups of a
 // coordinator in one request.
-func (c *Client) committed(ctx context.Context, groups map[string][]lag.TopicPartition) map[string]map[lag.TopicPartition]offset {
-	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
-	defer cancel()
-	all := make(map[string]map[lag.TopicPartition]offset, len(groups))
-	req := kmsg.NewPtrOffsetFetchRequest()
+func (c *Client) committed(ctx context.Context, groups map[string][]lag.TopicPartition) map[string]*commits {
+	all := make(map[string]*commits, len(groups))
+	var asked []kmsg.OffsetFetchRequestGroup
 	for _, name := range sortedKeys(groups) {
-		all[name] = unanswered(groups[name])
+		all[name] = newCommits(groups[name])
 		if len(groups[name]) == 0 {
 			continue
 		}
@@ -118,62 +160,97 @@ func (c *Client) committed(ctx context.Context, groups map[string][]lag.TopicPar
 			rt.Topic, rt.Partitions = t.name, t.partitions
 			g.Topics = append(g.Topics, rt)
 		}
-		req.Groups = append(req.Groups, g)
+		asked = append(asked, g)
 	}
-	if len(req.Groups) == 0 {
-		return all
+	c.fetchOffsets(ctx, asked,
+		func(group, why string) { all[group].setAll(offset{err: why}) },
+		func(g kmsg.OffsetFetchResponseGroup) {
+			if of := all[g.Group]; of != nil {
+				readCommits(g, of)
+			}
+		})
+	return all
+}
+
+// fetchOffsets asks the groups' coordinators for offsets. Each group fails or is answered.
+func (c *Client) fetchOffsets(
+	ctx context.Context, groups []kmsg.OffsetFetchRequestGroup, fail func(group, why string), answer func(kmsg.OffsetFetchResponseGroup),
+) {
+	if len(groups) == 0 {
+		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
+	defer cancel()
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.Groups = groups
 	for _, shard := range c.kgo.RequestSharded(ctx, req) {
 		if shard.Err != nil {
 			text := c.explain("asking for committed offsets"+of(shard.Meta), shard.Err).Error()
 			for _, g := range shard.Req.(*kmsg.OffsetFetchRequest).Groups {
-				setAll(all[g.Group], offset{err: text})
+				fail(g.Group, text)
 			}
 			continue
 		}
 		for _, g := range shard.Resp.(*kmsg.OffsetFetchResponse).Groups {
-			readCommitted(g, all[g.Group])
+			answer(g)
 		}
 	}
-	return all
 }
 
-func readCommitted(g kmsg.OffsetFetchResponseGroup, into map[lag.TopicPartition]offset) {
+func readCommits(g kmsg.OffsetFetchResponseGroup, into *commits) {
 	switch g.ErrorCode {
 	case 0:
 	case kerr.GroupIDNotFound.Code:
-		setAll(into, offset{at: noCommit})
+		into.setAll(offset{at: noCommit})
 		return
 	default:
-		setAll(into, offset{err: "committed offsets: " + says(g.ErrorCode, "DESCRIBE on the group")})
+		into.setAll(offset{err: "committed offsets: " + says(g.ErrorCode, "DESCRIBE on the group")})
 		return
 	}
 	for _, t := range g.Topics {
 		for _, p := range t.Partitions {
 			o := offset{at: p.Offset}
-			if p.ErrorCode != 0 {
+			switch {
+			case p.ErrorCode != 0:
 				o = offset{err: "committed offset: " + says(p.ErrorCode, "DESCRIBE on the topic")}
+			case p.Offset < noCommit:
+				o = impossible(p.Offset)
 			}
-			set(into, lag.TopicPartition{Topic: t.Topic, Partition: p.Partition}, o)
+			into.set(lag.TopicPartition{Topic: t.Topic, Partition: p.Partition}, o)
 		}
 	}
 }
 
-// offsets asks the partitions' leaders for one end of their logs.
-func (c *Client) offsets(ctx context.Context, end int64, partitions []lag.TopicPartition) map[lag.TopicPartition]offset {
+// listing is which offset of each log is asked for.
+type listing struct {
+	// timestamp: the first record that is not older is asked for, in ms since 1970; or an
+	// end of the log.
+	timestamp func(lag.TopicPartition) int64
+	isolation isolation
+}
+
+func endOfLog(end int64) func(lag.TopicPartition) int64 {
+	return func(lag.TopicPartition) int64 { return end }
+}
+
+// offsets asks the partitions' leaders for one offset each. Every partition is set: to
+// why it is not known, if it was not answered.
+func (c *Client) offsets(ctx context.Context, l listing, partitions []lag.TopicPartition, set func(lag.TopicPartition, offset)) {
+	if len(partitions) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
 	defer cancel()
-	all := unanswered(partitions)
-	if len(partitions) == 0 {
-		return all
-	}
 	req := kmsg.NewPtrListOffsetsRequest()
+	req.IsolationLevel = int8(l.isolation)
 	for _, t := range byTopic(partitions) {
 		rt := kmsg.NewListOffsetsRequestTopic()
 		rt.Topic = t.name
 		for _, p := range t.partitions {
+			tp := lag.TopicPartition{Topic: t.name, Partition: p}
+			set(tp, unanswered)
 			rp := kmsg.NewListOffsetsRequestTopicPartition()
-			rp.Partition, rp.Timestamp = p, end
+			rp.Partition, rp.Timestamp = p, l.timestamp(tp)
 			rt.Partitions = append(rt.Partitions, rp)
 		}
 		req.Topics = append(req.Topics, rt)
@@ -183,7 +260,7 @@ func (c *Client) offsets(ctx context.Context, end int64, partitions []lag.TopicP
 			text := c.explain("asking for the ends of logs"+of(shard.Meta), shard.Err).Error()
 			for _, t := range shard.Req.(*kmsg.ListOffsetsRequest).Topics {
 				for _, p := range t.Partitions {
-					set(all, lag.TopicPartition{Topic: t.Topic, Partition: p.Partition}, offset{err: text})
+					set(lag.TopicPartition{Topic: t.Topic, Partition: p.Partition}, offset{err: text})
 				}
 			}
 			continue
@@ -194,11 +271,15 @@ func (c *Client) offsets(ctx context.Context, end int64, partitions []lag.TopicP
 				if p.ErrorCode != 0 {
 					o = offset{err: "end of the log: " + says(p.ErrorCode, "DESCRIBE on the topic")}
 				}
-				set(all, lag.TopicPartition{Topic: t.Topic, Partition: p.Partition}, o)
+				set(lag.TopicPartition{Topic: t.Topic, Partition: p.Partition}, o)
 			}
 		}
 	}
-	return all
+}
+
+// impossible is an offset that there cannot be.
+func impossible(at int64) offset {
+	return offset{err: fmt.Sprintf("the broker answers with offset %d, which there cannot be", at)}
 }
 
 // says is what the broker answered, and which ACL is missing if that is it.
@@ -216,25 +297,4 @@ func of(meta kgo.BrokerMetadata) string {
 		return ""
 	}
 	return fmt.Sprintf(" of broker %d (%s)", meta.NodeID, address(meta))
-}
-
-func unanswered(partitions []lag.TopicPartition) map[lag.TopicPartition]offset {
-	all := make(map[lag.TopicPartition]offset, len(partitions))
-	for _, tp := range partitions {
-		all[tp] = offset{err: "the broker did not answer for the partition"}
-	}
-	return all
-}
-
-// set keeps to what was asked for.
-func set(all map[lag.TopicPartition]offset, tp lag.TopicPartition, o offset) {
-	if _, asked := all[tp]; asked {
-		all[tp] = o
-	}
-}
-
-func setAll(all map[lag.TopicPartition]offset, o offset) {
-	for tp := range all {
-		all[tp] = o
-	}
 }

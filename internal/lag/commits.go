@@ -18,6 +18,8 @@ type Rules struct {
 	Window time.Duration
 	// AllowedLag is how many records count as none.
 	AllowedLag int64
+	// MaxAge bounds the age of the oldest record that waits; 0: there is no bound.
+	MaxAge time.Duration
 }
 
 // DefaultRules are those of a group that asks for no others: ten samples as in Burrow, and

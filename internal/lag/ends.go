@@ -27,14 +27,16 @@ func (e *Ends) Add(at time.Time, offset int64) {
 	n := len(e.kept)
 	switch {
 	case n == 0:
-		e.kept = make([]end, 0, endsKept)
 	case offset < e.kept[n-1].offset:
 		e.kept = e.kept[:0]
 	case n > 1 && e.kept[n-2].offset == offset:
 		e.kept[n-1] = added // it stands still: the first and the last time say it all
 		return
-	case n == cap(e.kept):
+	case n == endsKept:
 		e.thin(added.at)
+	}
+	if n := len(e.kept); n == cap(e.kept) { // many logs stand still, and need no more than two
+		e.kept = append(make([]end, 0, min(endsKept, 2*n+2)), e.kept...)
 	}
 	e.kept = append(e.kept, added)
 }
@@ -62,6 +64,35 @@ func (e *Ends) Lowest(since time.Time) int64 {
 	}
 	return e.kept[e.before(since.UnixMilli())].offset
 }
+
+// Rate is how many offsets a second the end moves on, since a time or as far back as is
+// remembered; not known of less than ten seconds.
+func (e *Ends) Rate(since time.Time) (perSecond float64, known bool) {
+	if len(e.kept) < 2 {
+		return 0, false
+	}
+	from, to := e.kept[e.before(since.UnixMilli())], e.kept[len(e.kept)-1]
+	passed := time.Duration(to.at-from.at) * time.Millisecond
+	if passed < rateOver {
+		return 0, false
+	}
+	return float64(to.offset-from.offset) / passed.Seconds(), true
+}
+
+// StepRate is the same of a log's beginning, which retention moves in steps, a segment each:
+// from the first step that is remembered on. It is not known before the second one.
+func (e *Ends) StepRate() (perSecond float64, known bool) {
+	first := 0
+	for first < len(e.kept) && e.kept[first].offset == e.kept[0].offset {
+		first++
+	}
+	after := Ends{kept: e.kept[first:]}
+	perSecond, known = after.Rate(time.Time{})
+	return perSecond, known && perSecond > 0
+}
+
+// rateOver is the least time over which a rate is one.
+const rateOver = 10 * time.Second
 
 // before is the last one at a time or before it; the first, if all are later.
 func (e *Ends) before(at int64) int {

@@ -82,3 +82,29 @@ func TestLogThatStandsStill(t *testing.T) {
 		t.Errorf("the last record came at %v (known: %t), want 599 s", at, known)
 	}
 }
+
+// TestStepRate: retention takes a segment at a time.
+func TestStepRate(t *testing.T) {
+	var starts Ends
+	begin := func(minutes int) int64 { return int64(minutes / 10 * 6000) } // 6000 records in ten minutes
+	var seen []int
+	for minute := range 200 {
+		starts.Add(epoch.Add(time.Duration(minute)*time.Minute), begin(minute))
+		if rate, known := starts.StepRate(); known {
+			seen = append(seen, minute)
+			if rate < 5 || rate > 10.1 {
+				t.Errorf("after %d minutes %.1f a second, want nearly 10", minute, rate)
+			}
+		}
+	}
+	if len(seen) == 0 || seen[0] != 20 {
+		t.Errorf("known at minutes %v, want from the second step on, at minute 20", seen)
+	}
+	var still Ends
+	for minute := range 100 {
+		still.Add(epoch.Add(time.Duration(minute)*time.Minute), 5)
+	}
+	if rate, known := still.StepRate(); known {
+		t.Errorf("a log that stands still begins to move at %f", rate)
+	}
+}

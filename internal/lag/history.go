@@ -1,6 +1,9 @@
 package lag
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // History is what is remembered of a group's commits beside its readings. The zero value
 // remembers nothing.
@@ -13,36 +16,98 @@ type committedTo struct {
 	TopicPartition
 	commits Commits
 	log     *Ends // another one says that the log is another
-	owned   bool  // by a member, in the reading that is judged
+	pace    pace
+	owned   bool // by a member, in the reading that is judged
 }
 
+// pace is what was committed a minute or two ago, and since then.
+type pace struct{ before, since mark }
+
+type mark struct {
+	at     int64 // ms since 1970; 0: there is none
+	offset int64
+}
+
+// paceOver is the time over which it is told how quickly a group consumes, once the group
+// was watched for so long; up to twice that.
+const paceOver = time.Minute
+
+// add has a commit as it is read at a time, and tells how many records a second were
+// committed; not known until two of them lie ten seconds apart, or after one that went
+// back.
+func (p *pace) add(at time.Time, offset int64) (perSecond float64, known bool) {
+	now := mark{at.UnixMilli(), offset}
+	switch {
+	case p.before.at == 0, offset < p.before.offset:
+		p.before, p.since = now, now
+	case now.at-p.since.at >= paceOver.Milliseconds():
+		p.before, p.since = p.since, now
+	}
+	passed := time.Duration(now.at-p.before.at) * time.Millisecond
+	if passed < rateOver {
+		return 0, false
+	}
+	return float64(offset-p.before.offset) / passed.Seconds(), true
+}
+
+// Log is what is remembered of a partition's log: the ends that a group can read up to, and
+// where it began, as it was seen from time to time. Nil: nothing.
+type Log struct{ Ends, Starts *Ends }
+
 // Judge puts into a reading, which is the group's next one, what follows from it and from
-// those before: each partition's Status, and when its oldest record that waits was
-// appended. ends are those of a partition's log; nil if none was read.
-func (h *History) Judge(r *Reading, ends func(TopicPartition) *Ends, rules Rules) {
+// those before: of each partition its Status, its Rates, and when its oldest record that
+// waits was appended. log is what is remembered of a partition's.
+func (h *History) Judge(r *Reading, log func(TopicPartition) Log, rules Rules) {
 	if r.Err != "" {
 		return
 	}
 	h.follow(r)
 	for i := range r.Partitions {
-		p, past := &r.Partitions[i], &h.partitions[i]
-		log := ends(p.TopicPartition)
-		if log == nil {
-			continue
-		}
-		if log != past.log {
-			past.log, past.commits = log, Commits{}
-		}
-		past.commits.Poll(r.At, *p, past.owned, rules)
-		behind, known := p.Lag()
-		if !known {
-			behind = Unknown
-		}
-		p.Status = past.commits.Status(r.At, behind, log.Lowest(r.At.Add(-rules.Window)), rules)
-		if behind > 0 {
-			p.Oldest, _ = log.AppendedAt(p.position())
+		if log := log(r.Partitions[i].TopicPartition); log.Ends != nil {
+			h.partitions[i].judge(&r.Partitions[i], r.At, log, rules)
 		}
 	}
+}
+
+func (past *committedTo) judge(p *Partition, at time.Time, log Log, rules Rules) {
+	if log.Ends != past.log {
+		past.log, past.commits, past.pace = log.Ends, Commits{}, pace{}
+	}
+	past.commits.Poll(at, *p, past.owned, rules)
+	p.Rates = past.rates(p, at, log)
+	behind, known := p.Lag()
+	if !known {
+		behind = Unknown
+	}
+	p.Status = past.commits.Status(at, behind, log.Ends.Lowest(at.Add(-rules.Window)), rules)
+	if behind > 0 {
+		p.Oldest, _ = log.Ends.AppendedAt(p.Position())
+		p.Oldest = bounded(p.Oldest, p.Bound, at.Add(-rules.MaxAge))
+	}
+}
+
+// bounded is an estimate in the bounds of what is known about it.
+func bounded(estimate time.Time, bound Bound, limit time.Time) time.Time {
+	switch {
+	case bound == BoundBroken && (estimate.IsZero() || estimate.After(limit)),
+		bound == BoundKept && !estimate.IsZero() && estimate.Before(limit):
+		return limit
+	}
+	return estimate
+}
+
+func (past *committedTo) rates(p *Partition, at time.Time, log Log) Rates {
+	if p.Err != "" || p.Committed == nil {
+		return Rates{}
+	}
+	consumed, known := past.pace.add(at, *p.Committed)
+	produced, seen := log.Ends.Rate(time.UnixMilli(past.pace.before.at))
+	rates := Rates{Produced: float32(produced), Consumed: float32(consumed), Known: known && seen}
+	if log.Starts != nil {
+		deleted, _ := log.Starts.StepRate()
+		rates.Deleted = float32(deleted)
+	}
+	return rates
 }
 
 // follow keeps in step with a reading: with which partitions there are, and which of them

@@ -27,7 +27,7 @@ func (w *watched) watch(seconds int, reading func(second int) Reading) {
 			}
 			w.ends[p.TopicPartition].Add(r.At, p.End)
 		}
-		w.history.Judge(&r, func(tp TopicPartition) *Ends { return w.ends[tp] }, w.rules)
+		w.history.Judge(&r, func(tp TopicPartition) Log { return Log{Ends: w.ends[tp]} }, w.rules)
 		w.last = r
 	}
 }
@@ -111,4 +111,69 @@ func TestJudge(t *testing.T) {
 	clear(w.ends)
 	w.watch(5, stands)
 	expect("the topic is another one", StatusUnknown, StatusOK, StatusUnknown)
+}
+
+// TestRates: over a minute or two, from what was read; begun again when a commit goes back.
+func TestRates(t *testing.T) {
+	var w watched
+	moves := func(committedPerSecond, producedPerSecond int) func(int) Reading {
+		return func(s int) Reading {
+			return Reading{Partitions: []Partition{committed(0, int64(committedPerSecond*s), int64(1000+producedPerSecond*s))}}
+		}
+	}
+	is := func(what string, want Rates) {
+		t.Helper()
+		if got := w.last.Partitions[0].Rates; got != want {
+			t.Errorf("%s: %+v, want %+v", what, got, want)
+		}
+	}
+	w.watch(10, moves(4, 6))
+	is("watched for five seconds", Rates{})
+	w.watch(10, moves(4, 6))
+	is("watched for 15 seconds", Rates{Produced: 6, Consumed: 4, Known: true})
+	w.watch(1000, moves(4, 6))
+	is("watched for long", Rates{Produced: 6, Consumed: 4, Known: true})
+	stands := int64(4 * w.at)
+	w.watch(180, func(s int) Reading { return Reading{Partitions: []Partition{committed(0, stands, int64(1000+6*s))}} })
+	is("it stands since three minutes", Rates{Produced: 6, Known: true})
+	w.watch(5, func(s int) Reading { return Reading{Partitions: []Partition{committed(0, 7, int64(1000+6*s))}} })
+	if w.last.Partitions[0].Rates.Known {
+		t.Errorf("a commit went back just now: %+v", w.last.Partitions[0].Rates)
+	}
+}
+
+// TestAgeInABound: what is known of a bound corrects the estimate, and takes its place.
+func TestAgeInABound(t *testing.T) {
+	for name, c := range map[string]struct {
+		watched int // seconds from when 100 records came until nobody had consumed them
+		bound   Bound
+		age     time.Duration
+		known   bool
+	}{
+		"nothing is known of a bound":               {100, BoundUnknown, 100 * time.Second, true},
+		"kept, and the estimate is longer":          {100, BoundKept, 60 * time.Second, true},
+		"broken, and the estimate is longer":        {100, BoundBroken, 100 * time.Second, true},
+		"broken, and the estimate is shorter":       {20, BoundBroken, 60 * time.Second, true},
+		"kept, and the estimate is shorter":         {20, BoundKept, 20 * time.Second, true},
+		"broken, of records from before the start":  {0, BoundBroken, 60 * time.Second, true},
+		"kept, of records from before the start":    {0, BoundKept, 0, false},
+		"unknown, of records from before the start": {0, BoundUnknown, 0, false},
+	} {
+		w := watched{ends: map[TopicPartition]*Ends{}, rules: Rules{Samples: 10, Window: 100 * time.Second, MaxAge: time.Minute}}
+		reading := func(end int64) func(int) Reading {
+			return func(int) Reading {
+				p := committed(0, 0, end)
+				p.Bound = c.bound
+				return Reading{Partitions: []Partition{p}}
+			}
+		}
+		if c.watched > 0 {
+			w.watch(5, reading(0))
+		}
+		w.watch(c.watched+5, reading(100))
+		age, known := w.last.Age(w.last.At)
+		if known != c.known || (age-c.age).Abs() > 5*time.Second {
+			t.Errorf("%s: %s, %v; want %s, %v", name, age, known, c.age, c.known)
+		}
+	}
 }

@@ -85,33 +85,6 @@ type Member struct {
 	Rack   string
 }
 
-// Partition is what was read about one partition.
-type Partition struct {
-	TopicPartition
-	// Leader is the id of its broker; -1: none.
-	Leader int32
-	// Err says why the numbers are unknown. Empty: they are known.
-	Err string
-	// Committed is the group's committed offset; nil: none was ever committed.
-	Committed *int64
-	// Start and End of the log. Start may be from an earlier tick.
-	Start, End int64
-	// Status is how the group does here, by this reading and those before.
-	Status Status
-	// Oldest is when the oldest record that waits was appended, estimated from the ends that
-	// were seen. Zero: it is not known, or none waits.
-	Oldest time.Time
-}
-
-// Age is for how long the oldest record that waits has been there; 0 if none waits. It is
-// unknown (false) if the lag is, and of records that came before anybody looked.
-func (p Partition) Age(now time.Time) (time.Duration, bool) {
-	if behind, known := p.Lag(); !known || behind == 0 {
-		return 0, known
-	}
-	return max(0, now.Sub(p.Oldest)), !p.Oldest.IsZero()
-}
-
 // Age is that of the oldest record that waits for the group; unknown if it is on one
 // partition, or if there are no partitions.
 func (r *Reading) Age(now time.Time) (time.Duration, bool) {

@@ -197,37 +197,11 @@ func (w Window) Standing(partitions []TopicPartition) (Partition, bool) {
 		if _, still := b.Lag(); !known || !still || behind == 0 {
 			continue
 		}
-		if b.position() == a.position() {
+		if b.Position() == a.Position() {
 			return b, true
 		}
 	}
 	return Partition{}, false
-}
-
-// untouched: it was read, and nothing was ever committed.
-func (p Partition) untouched() bool { return p.Err == "" && p.Topic != "" && p.Committed == nil }
-
-// position is where the group stands: its commit, or the log's start if it
-// never committed or its commit was deleted by retention.
-func (p Partition) position() int64 {
-	if p.Committed == nil {
-		return p.Start
-	}
-	return max(*p.Committed, p.Start)
-}
-
-// Lag is how many records wait on the partition. It is unknown where the
-// numbers could not be read, and where records wait and nothing was ever
-// committed: whether they are to be consumed is up to the client's
-// auto.offset.reset.
-func (p Partition) Lag() (int64, bool) {
-	if p.Err != "" || p.Topic == "" {
-		return 0, false
-	}
-	if p.Committed == nil && p.End > p.Start {
-		return 0, false
-	}
-	return max(0, p.End-p.position()), true
 }
 
 // Lag is the group's lag, in sum and on the partition furthest behind. It is
@@ -244,15 +218,62 @@ func (r *Reading) Lag() (total, most int64, known bool) {
 	return total, most, len(r.Partitions) > 0
 }
 
-// Uncommitted is the first partition where records wait and the group never
-// committed anything, which makes its lag unknown.
-func (r *Reading) Uncommitted() (TopicPartition, bool) {
+// Unplaced is why the lag of the first partition is not known of which everything was
+// read; "" if there is none.
+func (r *Reading) Unplaced() string {
 	for _, p := range r.Partitions {
-		if p.Err == "" && p.Committed == nil && p.End > p.Start {
-			return p.TopicPartition, true
+		if why := p.Unplaced(); why != "" {
+			return why
 		}
 	}
-	return TopicPartition{}, false
+	return ""
+}
+
+// Lost is how many records retention has deleted before the group had processed them.
+func (r *Reading) Lost() int64 {
+	var lost int64
+	for _, p := range r.Partitions {
+		lost += p.Lost()
+	}
+	return lost
+}
+
+// Runway is the shortest one of the group's partitions, and which has it; false if none
+// has one.
+func (r *Reading) Runway() (shortest time.Duration, where Partition, ends bool) {
+	for _, p := range r.Partitions {
+		if runway, has := p.Runway(); has && (!ends || runway < shortest) {
+			shortest, where, ends = runway, p, true
+		}
+	}
+	return shortest, where, ends
+}
+
+// Drain is how long it takes, at the present rates, until nothing waits on any partition;
+// false if there is no such time on one, or if there are no partitions.
+func (r *Reading) Drain() (time.Duration, bool) {
+	var longest time.Duration
+	for _, p := range r.Partitions {
+		drain, ends := p.Drain()
+		if !ends {
+			return 0, false
+		}
+		longest = max(longest, drain)
+	}
+	return longest, len(r.Partitions) > 0
+}
+
+// Rates of all partitions together; they are not known if those of one are not, or if
+// there are no partitions.
+func (r *Reading) Rates() Rates {
+	sum := Rates{Known: len(r.Partitions) > 0}
+	for _, p := range r.Partitions {
+		sum.Produced += p.Rates.Produced
+		sum.Consumed += p.Rates.Consumed
+		sum.Deleted += p.Rates.Deleted
+		sum.Known = sum.Known && p.Rates.Known
+	}
+	return sum
 }
 
 // LagOf is the lag over some partitions; unknown if it is for one of them.

@@ -19,28 +19,6 @@ func reading(second int, partitions ...Partition) Reading {
 	return Reading{At: epoch.Add(time.Duration(second) * time.Second), State: StateStable, Partitions: partitions}
 }
 
-func TestLagOfAPartition(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		p     Partition
-		lag   int64
-		known bool
-	}{
-		{"behind", known(0, 90, 0, 100), 10, true},
-		{"at the end", known(0, 100, 0, 100), 0, true},
-		{"commit past the end, read a moment later", known(0, 101, 0, 100), 0, true},
-		{"what retention deleted is not lag", known(0, 5, 50, 100), 50, true},
-		{"never committed, nothing there", Partition{TopicPartition: tp(0), Start: 7, End: 7}, 0, true},
-		{"never committed, records there", Partition{TopicPartition: tp(0), Start: 7, End: 8}, 0, false},
-		{"not read", Partition{TopicPartition: tp(0), Err: "denied"}, 0, false},
-		{"not there at all", Partition{}, 0, false},
-	} {
-		if behind, ok := c.p.Lag(); behind != c.lag || ok != c.known {
-			t.Errorf("%s: %d, %v; want %d, %v", c.name, behind, ok, c.lag, c.known)
-		}
-	}
-}
-
 func TestLagOfAGroupIsUnknownIfOnePartitionIs(t *testing.T) {
 	r := reading(0, known(0, 90, 0, 100), known(1, 70, 0, 100))
 	if total, most, ok := r.Lag(); total != 40 || most != 30 || !ok {

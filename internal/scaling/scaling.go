@@ -32,9 +32,9 @@ type Input struct {
 	CanOwn *int32
 	// Lag is the group's total lag in records; nil while it is unknown.
 	Lag *int64
-	// Uncommitted is a partition where records wait and the group never committed
-	// anything, so that the lag is unknown; "" if there is none.
-	Uncommitted string
+	// Unplaced is why the lag is not known although everything was read: records wait on a
+	// partition, and it is not said whether they are to be consumed; "" if it is not that.
+	Unplaced string
 	// History is what the last decision returned, oldest first. It is empty
 	// after a restart of the operator: nothing is known of the time before.
 	History []Recommendation
@@ -64,7 +64,7 @@ func Desired(in Input) Decision {
 	history := pruned(in.History, in.Now, max(in.UpWindow, in.DownWindow))
 	if unknown := whatIsUnknown(in); unknown != "" {
 		held := in.Current
-		if held == 0 && in.Uncommitted != "" {
+		if held == 0 && in.Unplaced != "" {
 			// Records wait, and nothing ever becomes known while nobody consumes.
 			held = min(max(1, in.Min), in.Max)
 		}
@@ -83,9 +83,8 @@ func Desired(in Input) Decision {
 
 func whatIsUnknown(in Input) string {
 	switch {
-	case in.Lag == nil && in.Uncommitted != "":
-		return fmt.Sprintf("the lag is unknown, since records wait on %s and the group never committed there "+
-			"(with auto.offset.reset=latest it stays so until more records come)", in.Uncommitted)
+	case in.Lag == nil && in.Unplaced != "":
+		return fmt.Sprintf("the lag is unknown: %s: say in lag.offsetReset what the consumers do then", in.Unplaced)
 	case in.Lag == nil:
 		return "the lag is unknown"
 	case in.CanOwn == nil:

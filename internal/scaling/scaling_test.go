@@ -44,15 +44,15 @@ func TestFromZeroWhereNothingWasEverCommitted(t *testing.T) {
 	for _, c := range []struct {
 		name                       string
 		current, least, most, want int32
-		uncommitted                string
+		unplaced                   string
 	}{
 		{"records wait", 0, 2, 5, 2, "orders-3"},
 		{"records wait, and none is the least", 0, 0, 5, 1, "orders-3"},
 		{"some consume already", 3, 2, 5, 3, "orders-3"},
 		{"it is not known whether records wait", 0, 2, 5, 0, ""},
 	} {
-		d := Desired(Input{Current: c.current, Min: c.least, Max: c.most, LagPerReplica: 10, CanOwn: &owns, Uncommitted: c.uncommitted})
-		if d.Desired != c.want || d.Active || !strings.Contains(d.Reason, c.uncommitted) {
+		d := Desired(Input{Current: c.current, Min: c.least, Max: c.most, LagPerReplica: 10, CanOwn: &owns, Unplaced: c.unplaced})
+		if d.Desired != c.want || d.Active || !strings.Contains(d.Reason, c.unplaced) {
 			t.Errorf("%s: %d, want %d: %q, active %v", c.name, d.Desired, c.want, d.Reason, d.Active)
 		}
 	}

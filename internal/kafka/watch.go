@@ -1,0 +1,146 @@
+package kafka
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// watched are the groups that are read since somebody wants to see them.
+type watched struct {
+	wants func(group string) bool // nil: nobody does
+	at    time.Time               // of the last list; zero: there is to be one at once
+	count *int                    // of them; nil: not known
+	err   error                   // of the last list
+	asked int                     // how often somebody said what it wants
+}
+
+func (w *watched) due(now time.Time, interval time.Duration) bool {
+	return w.wants != nil && now.Sub(w.at) >= interval
+}
+
+// wait is how long it is until the next list.
+func (w *watched) wait(now time.Time, interval time.Duration) time.Duration {
+	if w.wants == nil {
+		return interval
+	}
+	return w.at.Add(interval).Sub(now)
+}
+
+// Watch reads all groups of the cluster that somebody wants to see, beside those that are
+// tracked: nil ends that. It can be changed at will.
+func (c *Collector) Watch(wants func(group string) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watched = watched{wants: wants, asked: c.watched.asked + 1}
+	if wants == nil {
+		c.keepWatched(func(string) bool { return false })
+	}
+	c.poke()
+}
+
+// Watched is how many groups are read since somebody wants to see them, nil while that is
+// not known, and why the groups could not be listed the last time.
+func (c *Collector) Watched() (*int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.watched.count, c.watched.err
+}
+
+// keepWatched forgets the others. It is called with the lock held.
+func (c *Collector) keepWatched(keeps func(group string) bool) {
+	for _, name := range sortedKeys(c.groups) {
+		if c.groups[name].target.Watched && !keeps(name) {
+			delete(c.groups, name)
+		}
+	}
+}
+
+// findWatched lists the groups, if it is time to, and has those read that are wanted.
+func (c *Collector) findWatched(ctx context.Context, now time.Time) {
+	c.mu.Lock()
+	due, wants, asked := c.watched.due(now, c.opts.WatchInterval), c.watched.wants, c.watched.asked
+	tracked := make(map[string]bool, len(c.groups))
+	for name, t := range c.groups {
+		tracked[name] = !t.target.Watched
+	}
+	c.mu.Unlock()
+	if !due {
+		return
+	}
+	found, listed, err := c.client.groups(ctx, func(group string) bool { return wants(group) && !tracked[group] })
+	if ctx.Err() != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watched.asked != asked {
+		return // meanwhile others are wanted
+	}
+	c.watched.at, c.watched.err = now, err
+	for _, name := range sortedKeys(found) {
+		if t := c.groups[name]; t == nil || t.target.Watched {
+			c.track(name, found[name])
+		}
+	}
+	if err == nil {
+		c.keepWatched(func(group string) bool { return listed[group] && wants(group) })
+	}
+	n := 0
+	for _, t := range c.groups {
+		if t.target.Watched {
+			n++
+		}
+	}
+	c.watched.count = &n
+}
+
+// groups of consumers that are wanted, with the topics to which they have committed; those
+// without any are left out. Listed are all that are there. With an error some are missing.
+func (c *Client) groups(ctx context.Context, wanted func(group string) bool) (found map[string]Target, listed map[string]bool, err error) {
+	listing, cancel := context.WithTimeout(ctx, stageTimeout)
+	defer cancel()
+	listed, found = map[string]bool{}, map[string]Target{}
+	types := map[string]Target{}
+	for _, shard := range c.kgo.RequestSharded(listing, kmsg.NewPtrListGroupsRequest()) {
+		if shard.Err == nil {
+			shard.Err = kerr.ErrorForCode(shard.Resp.(*kmsg.ListGroupsResponse).ErrorCode)
+		}
+		if shard.Err != nil {
+			err = c.explain("listing the groups"+of(shard.Meta), shard.Err)
+			continue
+		}
+		for _, g := range shard.Resp.(*kmsg.ListGroupsResponse).Groups {
+			consumer := strings.EqualFold(g.GroupType, "consumer")
+			classic := g.GroupType == "" || strings.EqualFold(g.GroupType, "classic")
+			// A group without members that was never joined has no protocol type.
+			if (consumer || classic && (g.ProtocolType == "" || g.ProtocolType == "consumer")) && wanted(g.Group) {
+				listed[g.Group] = true
+				types[g.Group] = Target{Consumer: consumer, Watched: true}
+			}
+		}
+	}
+	asked := make([]kmsg.OffsetFetchRequestGroup, 0, len(types))
+	for _, name := range sortedKeys(types) {
+		g := kmsg.NewOffsetFetchRequestGroup()
+		g.Group, g.Topics = name, nil // all
+		asked = append(asked, g)
+	}
+	c.fetchOffsets(ctx, asked,
+		func(string, string) {}, // it is asked again
+		func(g kmsg.OffsetFetchResponseGroup) {
+			target, known := types[g.Group]
+			for _, t := range g.Topics {
+				target.Topics = append(target.Topics, t.Topic)
+			}
+			if known && len(target.Topics) > 0 {
+				slices.Sort(target.Topics)
+				found[g.Group] = target
+			}
+		})
+	return found, listed, err
+}
