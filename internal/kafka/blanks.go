@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
+	"sync"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kohort-dev/kohort/internal/lag"
@@ -22,6 +22,8 @@ const (
 	blanksWithin = 200
 	// blankBytes of a partition are asked for, and blankBytesInAll of a broker.
 	blankBytes, blankBytesInAll = 16 << 10, 1 << 20
+	// looksAtOnce is how many partitions a broker is asked about in a tick.
+	looksAtOnce = 1000
 )
 
 // tail is what is known of the offsets before an end.
@@ -85,36 +87,53 @@ func levelOf(readsCommitted bool) isolation {
 	return readUncommitted
 }
 
-// look asks the partitions' leaders for what is there. One that does not answer, or may not
-// be asked, is not asked again for the same offset.
+// look asks the partitions' leaders for what is there. What is not answered is asked again
+// in the next tick.
 func (c *Collector) look(ctx context.Context, level isolation, looks map[lag.TopicPartition]look, topics map[string]topic) {
 	leaders := map[int32][]lag.TopicPartition{}
 	for _, tp := range slices.SortedFunc(maps.Keys(looks), lag.TopicPartition.Compare) {
-		looks[tp].tail.record = looks[tp].at
 		leader := topics[tp.Topic].leaders[tp.Partition]
-		leaders[leader] = append(leaders[leader], tp)
+		if len(leaders[leader]) < looksAtOnce {
+			leaders[leader] = append(leaders[leader], tp)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
 	defer cancel()
-	for _, leader := range slices.Sorted(maps.Keys(leaders)) {
-		resp, err := c.client.kgo.Broker(int(leader)).RetriableRequest(ctx, peek(level, leaders[leader], looks))
-		if err != nil {
-			continue
-		}
-		names := map[[16]byte]string{}
-		for _, tp := range leaders[leader] {
-			names[looks[tp].id] = tp.Topic
-		}
-		for _, t := range resp.(*kmsg.FetchResponse).Topics {
-			name := t.Topic
-			if name == "" { // since version 13 there is its id
-				name = names[t.TopicID]
+	var asking sync.WaitGroup
+	for leader, partitions := range leaders {
+		asking.Go(func() {
+			resp, err := c.client.kgo.Broker(int(leader)).RetriableRequest(ctx, peek(level, partitions, looks))
+			if err == nil {
+				readLooks(resp.(*kmsg.FetchResponse), partitions, looks)
 			}
-			for i := range t.Partitions {
-				at, asked := looks[lag.TopicPartition{Topic: name, Partition: t.Partitions[i].Partition}]
-				if asked && kerr.ErrorForCode(t.Partitions[i].ErrorCode) == nil {
-					at.tail.read(at.at, &t.Partitions[i])
-				}
+		})
+	}
+	asking.Wait()
+}
+
+// readLooks reads what was asked of one broker. It may be done for several at a time: each
+// has other partitions.
+func readLooks(resp *kmsg.FetchResponse, partitions []lag.TopicPartition, looks map[lag.TopicPartition]look) {
+	names := map[[16]byte]string{}
+	for _, tp := range partitions {
+		names[looks[tp].id] = tp.Topic
+	}
+	for _, t := range resp.Topics {
+		name := t.Topic
+		if name == "" { // since version 13 there is its id
+			name = names[t.TopicID]
+		}
+		for i := range t.Partitions {
+			p := &t.Partitions[i]
+			tp := lag.TopicPartition{Topic: name, Partition: p.Partition}
+			if _, asked := slices.BinarySearchFunc(partitions, tp, lag.TopicPartition.Compare); !asked {
+				continue
+			}
+			switch l := looks[tp]; {
+			case p.ErrorCode != 0:
+				l.tail.record = l.at // may not be read, or has gone: not asked again for this offset
+			case len(p.RecordBatches) > 0:
+				l.tail.read(l.at, p)
 			}
 		}
 	}

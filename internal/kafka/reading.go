@@ -69,6 +69,7 @@ func (c *Collector) read(ctx context.Context, at time.Time, groups map[string]Ta
 // all of it unknown. Of a group that is watched those count to which it has committed.
 func (c *Collector) partitions(target Target, committed *commits, topics map[string]topic) []lag.Partition {
 	all := make([]lag.Partition, 0, len(committed.partitions))
+	values := make([]int64, len(committed.partitions)) // together, since they are kept for long
 	level := target.isolation()
 	for i, tp := range committed.partitions {
 		log, commit := c.logs[tp], &committed.offsets[i]
@@ -88,7 +89,8 @@ func (c *Collector) partitions(target Target, committed *commits, topics map[str
 		if p.Err == "" {
 			p.Start, p.End = log.begin.at, log.ends[level].at
 			if commit.at != noCommit {
-				p.Committed = &commit.at
+				values[i] = commit.at
+				p.Committed = &values[i]
 			}
 		}
 		all = append(all, p)

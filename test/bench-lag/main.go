@@ -1,7 +1,7 @@
 // Command bench-lag measures what reading lag costs: how many requests a tick of Kohort's
 // collector sends for some number of groups, and how long it takes; and in the same run
 // what one kadm.Lag per group does, which is what a scaler of its own for each group sends.
-// The brokers are in the process. It prints a table.
+// Then, what cores and memory it takes to read very many. It prints two tables.
 package main
 
 import (
@@ -41,12 +41,37 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	sizes := flag.String("groups", "10,100,1000,5000", "numbers of groups, separated by commas")
+	sizes := flag.String("groups", "10,100,1000,5000", "numbers of groups of 20 partitions, separated by commas; empty: none")
+	size := flag.String("scale", "5000x100", "groups x partitions of which cores and memory are measured; empty: none")
+	serving := flag.String("serve", "", "be the brokers of so much")
 	flag.Parse()
-	if err := run(ctx, strings.Split(*sizes, ",")); err != nil {
+	if err := start(ctx, *sizes, *size, *serving); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-lag:", err)
 		os.Exit(1)
 	}
+}
+
+func start(ctx context.Context, sizes, size, serving string) error {
+	if serving != "" {
+		s, err := parseScale(serving)
+		if err != nil {
+			return err
+		}
+		return serve(ctx, s)
+	}
+	if sizes != "" {
+		if err := run(ctx, strings.Split(sizes, ",")); err != nil {
+			return err
+		}
+	}
+	if size == "" {
+		return nil
+	}
+	s, err := parseScale(size)
+	if err != nil {
+		return err
+	}
+	return runScale(ctx, s)
 }
 
 func run(ctx context.Context, sizes []string) error {

@@ -101,7 +101,10 @@ func (w *world) startOperator(c client.Client) {
 	if w.operator != nil {
 		w.operator.clusters.Close()
 	}
-	clusters := &controllers.Clusters{Options: kafka.Options{Interval: 200 * time.Millisecond, FastInterval: 100 * time.Millisecond}}
+	const often = 200 * time.Millisecond
+	clusters := &controllers.Clusters{Options: kafka.Options{
+		Interval: often, FastInterval: often / 2, StartsInterval: often, WatchInterval: often,
+	}}
 	w.t.Cleanup(clusters.Close)
 	told := newRecord()
 	w.operator = &operator{

@@ -100,7 +100,8 @@ func open(t *testing.T, config kafka.Config) *kafka.Client {
 // collect reads groups until the test ends.
 func collect(t *testing.T, client *kafka.Client, groups map[string]kafka.Target) *kafka.Collector {
 	t.Helper()
-	c := kafka.NewCollector(client, kafka.Options{Interval: 100 * time.Millisecond})
+	const often = 100 * time.Millisecond
+	c := kafka.NewCollector(client, kafka.Options{Interval: often, StartsInterval: often, WatchInterval: often})
 	for group, target := range groups {
 		c.Track(group, target)
 	}
