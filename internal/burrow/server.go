@@ -29,8 +29,10 @@ type Cluster interface {
 	Said(group string) *lag.Reading
 	// Judged is the same with the commits behind it; false if there is none.
 	Judged(group string) (lag.Judged, bool)
-	// Topics of the groups, with the ends of their logs by partition.
-	Topics() map[string][]int64
+	// Topics of the groups, in order.
+	Topics() []string
+	// TopicEnds are the ends of a topic's logs by partition; nil if it is none of those.
+	TopicEnds(topic string) []int64
 }
 
 // Options of a handler.
@@ -134,28 +136,33 @@ func (h *handler) cluster(w http.ResponseWriter, r *http.Request, cluster Cluste
 }
 
 func (h *handler) topics(w http.ResponseWriter, r *http.Request, cluster Cluster) {
-	names := slices.Sorted(maps.Keys(cluster.Topics()))
-	h.write(w, http.StatusOK, topicList{h.answer(r, "topic list returned"), list(names)})
+	h.write(w, http.StatusOK, topicList{h.answer(r, "topic list returned"), list(cluster.Topics())})
 }
 
 func (h *handler) topic(w http.ResponseWriter, r *http.Request, cluster Cluster) {
-	topics := cluster.Topics()
-	name, found := named(r, "topic", func(name string) bool { return topics[name] != nil })
-	if !found {
-		h.fail(w, r, "cluster or topic not found")
+	if _, ends := topic(r, cluster); ends != nil {
+		h.write(w, http.StatusOK, topicDetail{h.answer(r, "topic offsets returned"), ends})
 		return
 	}
-	h.write(w, http.StatusOK, topicDetail{h.answer(r, "topic offsets returned"), topics[name]})
+	h.fail(w, r, "cluster or topic not found")
+}
+
+// topic is the topic that is asked for, with the ends of its logs; nil if it is not known.
+func topic(r *http.Request, cluster Cluster) (name string, ends []int64) {
+	name, _ = named(r, "topic", func(name string) bool {
+		ends = cluster.TopicEnds(name)
+		return ends != nil
+	})
+	return name, ends
 }
 
 func (h *handler) topicConsumers(w http.ResponseWriter, r *http.Request, cluster Cluster) {
-	topics := cluster.Topics()
-	name, _ := named(r, "topic", func(name string) bool { return topics[name] != nil })
 	var consumers []string
-	for _, group := range cluster.Groups() {
-		reading := cluster.Said(group)
-		if reading != nil && slices.ContainsFunc(reading.Partitions, func(p lag.Partition) bool { return p.Topic == name }) {
-			consumers = append(consumers, group)
+	if name, ends := topic(r, cluster); ends != nil {
+		for _, group := range cluster.Groups() {
+			if reading := cluster.Said(group); reading != nil && reading.Has(name) {
+				consumers = append(consumers, group)
+			}
 		}
 	}
 	h.write(w, http.StatusOK, consumerList{h.answer(r, "consumers of topic returned"), list(consumers)})

@@ -42,8 +42,10 @@ func (c cluster) Judged(group string) (lag.Judged, bool) {
 	return judged, found
 }
 
-func (c cluster) Topics() map[string][]int64 {
-	return map[string][]int64{"orders": {120, 80}, "a/b": {1}}
+func (c cluster) Topics() []string { return []string{"a/b", "orders"} }
+
+func (c cluster) TopicEnds(topic string) []int64 {
+	return map[string][]int64{"orders": {120, 80}, "a/b": {1}}[topic]
 }
 
 // example is a cluster with a group that keeps up on one partition, stands still on

@@ -257,30 +257,46 @@ func (c *Collector) Judged(group string) (lag.Judged, bool) {
 	return lag.Judged{}, false
 }
 
-// Topics are those of the tracked groups that were found, with the ends of their logs as
-// they were read last, by partition; those that could not be read are left out.
-func (c *Collector) Topics() map[string][]int64 {
+// Topics are those of the groups that were found, in order.
+func (c *Collector) Topics() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	topics, readAt := map[string][]int64{}, map[string]time.Time{}
+	found := map[string]bool{}
 	for _, t := range c.groups {
-		last := t.window.Said()
-		if last == nil {
-			continue
-		}
-		ends := map[string][]int64{}
-		for _, p := range last.Partitions {
-			if p.Err == "" {
-				ends[p.Topic] = append(ends[p.Topic], p.End)
-			}
-		}
-		for topic, of := range ends {
-			if last.At.After(readAt[topic]) {
-				topics[topic], readAt[topic] = of, last.At
+		if last := t.window.Said(); last != nil {
+			for i := range last.Partitions {
+				found[last.Partitions[i].Topic] = true
 			}
 		}
 	}
-	return topics
+	return sortedKeys(found)
+}
+
+// TopicEnds are the ends of a topic's logs as they were read last, by partition; those that
+// could not be read are left out. Nil: it is not a topic of the groups, or was not found.
+func (c *Collector) TopicEnds(topic string) []int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var newest *lag.Reading
+	for _, t := range c.groups {
+		if _, reads := slices.BinarySearch(t.target.Topics, topic); !reads {
+			continue
+		}
+		last := t.window.Said()
+		if last != nil && last.Has(topic) && (newest == nil || last.At.After(newest.At)) {
+			newest = last
+		}
+	}
+	if newest == nil {
+		return nil
+	}
+	ends := []int64{}
+	for i := range newest.Partitions {
+		if p := &newest.Partitions[i]; p.Topic == topic && p.Err == "" {
+			ends = append(ends, p.End)
+		}
+	}
+	return ends
 }
 
 // Rebalances of a group since it is tracked.

@@ -101,6 +101,14 @@ func TestReading(t *testing.T) {
 			t.Errorf("instance %s has the member id %q and the host %q", m.InstanceID, m.MemberID, m.Host)
 		}
 	}
+	if diff := cmp.Diff([]string{"orders", "refunds"}, c.Topics()); diff != "" {
+		t.Errorf("topics: -want +got\n%s", diff)
+	}
+	for topic, want := range map[string][]int64{"orders": {9, 0, 0, 5}, "refunds": {0}, "absent": nil, "others": nil} {
+		if diff := cmp.Diff(want, c.TopicEnds(topic)); diff != "" {
+			t.Errorf("ends of %s: -want +got\n%s", topic, diff)
+		}
+	}
 	if info, err := c.Ping(); err != nil || info.Brokers != 3 || info.ClusterID == "" {
 		t.Errorf("Ping = %+v, %v; want 3 brokers and a cluster id", info, err)
 	}

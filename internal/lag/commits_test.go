@@ -258,24 +258,3 @@ func TestGroupStatus(t *testing.T) {
 		}
 	}
 }
-
-// BenchmarkStatus adds a commit to a partition's window, and judges it.
-func BenchmarkStatus(b *testing.B) {
-	r := Rules{Samples: 10, Window: 300 * time.Second}
-	windows := make([]Commits, 100_000)
-	for i := range windows {
-		for s := range 20 {
-			windows[i].Add(time.Unix(int64(s*30), 0), int64(s), 10, r)
-		}
-	}
-	b.ReportAllocs()
-	next := 0
-	for s := int64(600); b.Loop(); next++ {
-		if next == len(windows) {
-			next, s = 0, s+5
-		}
-		w := &windows[next]
-		w.Add(time.Unix(s, 0), s, 10, r)
-		w.Status(time.Unix(s, 0), 10, s+10, r)
-	}
-}

@@ -1,6 +1,7 @@
 package lag
 
 import (
+	"runtime"
 	"testing"
 	"time"
 )
@@ -176,4 +177,60 @@ func TestAgeInABound(t *testing.T) {
 			t.Errorf("%s: %s, %v; want %s, %v", name, age, known, c.age, c.known)
 		}
 	}
+}
+
+// BenchmarkJudge judges a group of a hundred partitions, one of a thousand that are read
+// every five seconds, all of which commit and fall behind a little.
+func BenchmarkJudge(b *testing.B) {
+	const groups, partitions = 1000, 100
+	logs := make([]Ends, partitions)
+	for tick := range 120 {
+		for p := range logs {
+			logs[p].Add(epoch.Add(time.Duration(tick)*5*time.Second), int64(1000+100*tick))
+		}
+	}
+	r := Reading{Members: []Member{{MemberID: "m"}}, Partitions: make([]Partition, partitions)}
+	for p := range r.Partitions {
+		r.Partitions[p] = committed(int32(p), 0, 0)
+		r.Members[0].Assigned = append(r.Members[0].Assigned, r.Partitions[p].TopicPartition)
+	}
+	log := func(tp TopicPartition) Log { return Log{Ends: &logs[tp.Partition]} }
+	at := func(tick int) {
+		r.At = epoch.Add(time.Duration(tick) * 5 * time.Second)
+		for p := range r.Partitions {
+			*r.Partitions[p].Committed, r.Partitions[p].End = int64(900+99*tick), int64(1000+100*tick)
+		}
+	}
+	before := heap()
+	histories := make([]History, groups)
+	for tick := range 120 {
+		at(tick)
+		for i := range histories {
+			histories[i].Judge(&r, log, DefaultRules)
+		}
+	}
+	window := float64(heap()-before) / (groups * partitions)
+	b.ReportAllocs()
+	tick, next := 120, 0
+	for b.Loop() {
+		if next == groups {
+			tick, next = tick+1, 0
+			at(tick)
+		}
+		histories[next].Judge(&r, log, DefaultRules)
+		next++
+	}
+	b.ReportMetric(window, "B/window")
+	b.ReportMetric(float64(b.N*partitions)/b.Elapsed().Seconds(), "windows/s")
+	if r.Status() == StatusUnknown {
+		b.Fatal("nothing was judged")
+	}
+}
+
+// heap is how many bytes are in use.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -3,6 +3,7 @@ package lag
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -300,6 +301,12 @@ func (r *Reading) Committed(partitions []TopicPartition) []TopicPartition {
 		}
 	}
 	return worth
+}
+
+// Has says whether there are partitions of a topic.
+func (r *Reading) Has(topic string) bool {
+	at := sort.Search(len(r.Partitions), func(i int) bool { return r.Partitions[i].Topic >= topic })
+	return at < len(r.Partitions) && r.Partitions[at].Topic == topic
 }
 
 // PartitionCounts is how many partitions each topic has.
