@@ -53,7 +53,7 @@ func parse() settings {
 		"the operator's address behind the Service kohort-activation; default: $POD_IP; empty: the activation address leads here directly")
 	flag.StringVar(&s.burrow.Listen, "burrow-bind-address", "", "where the leader serves lag as Burrow does (HTTP API v3, read only); empty: nowhere")
 	flag.StringVar(&s.lagMetrics, "lag-metrics", string(controllers.LagMetricsPartition),
-		"how detailed the metrics of lag are: group, topic (and group), partition (and both)")
+		"how detailed the metrics of lag are: group, topic, partition (of groups that ConsumerGroups run), all (also partitions of groups that are watched)")
 	s.logging.BindFlags(flag.CommandLine)
 	flag.Parse()
 	s.burrow.Namespace, s.burrow.PodIP = s.endpoint.Namespace, s.endpoint.PodIP

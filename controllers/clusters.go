@@ -13,7 +13,6 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/kafka"
 	"github.com/kohort-dev/kohort/internal/lag"
 )
@@ -43,10 +42,11 @@ type Clusters struct {
 // connection is one to a Kafka cluster, with what is read there.
 type connection struct {
 	version   string
+	config    kafka.Config
 	client    *kafka.Client
 	collector *kafka.Collector
 	stop      context.CancelFunc
-	watch     *v1alpha1.Watch // whose groups are read
+	watcher   *watcher // nil: no other groups are read
 
 	// bounds were asked for at boundsAt.
 	bounds   kafka.SessionBounds
@@ -96,7 +96,7 @@ func (c *Clusters) Connect(cluster types.NamespacedName, version string, config 
 	options := c.Options
 	options.OnReading = func(group string) { c.wake(subject{cluster, group}) }
 	ctx, stop := context.WithCancel(context.Background())
-	made := &connection{version: version, client: opened, collector: kafka.NewCollector(opened, options), stop: stop}
+	made := &connection{version: version, config: config, client: opened, collector: kafka.NewCollector(opened, options), stop: stop}
 	c.connections[cluster] = made
 	for s, trackers := range c.trackers {
 		if s.cluster == cluster {
@@ -108,6 +108,7 @@ func (c *Clusters) Connect(cluster types.NamespacedName, version string, config 
 }
 
 func (c *connection) close() {
+	c.watcher.close()
 	c.stop()
 	c.client.Close()
 }

@@ -74,7 +74,9 @@ func (r *KafkaClusterReconciler) connect(ctx context.Context, cluster *v1alpha1.
 	if err := r.Clusters.Connect(key, version, config); err != nil {
 		return kafka.Info{}, err
 	}
-	r.Clusters.Watch(key, cluster.Spec.Watch)
+	if err := r.Clusters.Watch(key, cluster.Spec.Watch); err != nil {
+		return kafka.Info{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	return r.Clusters.Ping(ctx, key)

@@ -39,7 +39,27 @@ func lagHealthyOf(s seen, p plan) metav1.Condition {
 	if worst.Status == lag.StatusWarn {
 		return yes(v1alpha1.ReasonFallsBehind, text+": the group works there, and falls behind")
 	}
-	return yes(v1alpha1.ReasonCommitsMove, "commits move wherever there is lag")
+	return yes(v1alpha1.ReasonCommitsMove, "commits move wherever there is lag"+unsure(s))
+}
+
+// unsure is what cannot be said of the lag although the group was read; "" if nothing.
+func unsure(s seen) string {
+	reading, _ := s.window.Newest(s.now)
+	if reading == nil {
+		return ""
+	}
+	if why := reading.Unplaced(); why != "" {
+		return "; the lag of a partition is not known: " + why + ": say in lag.offsetReset what the consumers do then"
+	}
+	if s.group.Spec.Lag.MaxAge() == 0 {
+		return ""
+	}
+	for _, p := range reading.Partitions {
+		if behind, known := p.Lag(); known && behind > 0 && p.Bound == lag.BoundUnknown {
+			return fmt.Sprintf("; whether lag.maxAgeSeconds is kept on %s is not known", p.TopicPartition)
+		}
+	}
+	return ""
 }
 
 // worstOf is the partition with the gravest status in the newest reading, the one with the
@@ -108,15 +128,19 @@ func retentionSafeOf(s seen, p plan) metav1.Condition {
 		return unknown(v1alpha1.ReasonNoReading, unread(s, p.Report.Unknown))
 	}
 	runway, where, ends := reading.Runway()
+	lost, _ := reading.Lost()
+	unreadable, some := reading.Unread()
 	switch {
-	case reading.Lost() > 0:
+	case lost > 0:
 		return no(v1alpha1.ReasonRecordsLost, fmt.Sprintf(
 			"retention has deleted %d records that the group had yet to process, %d of them on %s, up to offset %d: raise the topic's retention, or have more consumed",
-			reading.Lost(), where.Lost(), where.TopicPartition, where.Start))
+			lost, where.Lost(), where.TopicPartition, where.Start))
 	case ends && runway < s.group.Spec.Lag.MinRunway():
 		return no(v1alpha1.ReasonRunwayShort, fmt.Sprintf(
-			"in %d s retention deletes records on %s that the group has yet to process: %.0f records a second are deleted, %.0f consumed; lag.minRunwaySeconds is %d",
+			"in %d s retention deletes records on %s that the group has yet to process: %.2g records a second are deleted, %.2g consumed; lag.minRunwaySeconds is %d",
 			int(runway.Seconds()), where.TopicPartition, where.Rates.Deleted, where.Rates.Consumed, int(s.group.Spec.Lag.MinRunway().Seconds())))
+	case some:
+		return unknown(v1alpha1.ReasonNoReading, fmt.Sprintf("partition %s was not read: %s", unreadable.TopicPartition, unreadable.Err))
 	}
 	return yes(v1alpha1.ReasonFarFromRetention, "retention deletes nothing that the group has yet to process")
 }
@@ -127,8 +151,9 @@ func lagStatus(reading *lag.Reading, now time.Time) *v1alpha1.LagStatus {
 	if !known {
 		return nil
 	}
+	lost, _ := reading.Lost()
 	status := &v1alpha1.LagStatus{
-		Total: rounded(total), Max: rounded(most), Status: reading.Status().String(), Lost: rounded(reading.Lost()),
+		Total: rounded(total), Max: rounded(most), Status: reading.Status().String(), Lost: rounded(lost),
 		ObservedAt: metav1.NewTime(reading.At),
 	}
 	if rates := reading.Rates(); rates.Known {

@@ -107,7 +107,7 @@ func TestRetentionSafe(t *testing.T) {
 		"retention stands still": {0, 0, 0, want{
 			metav1.ConditionTrue, v1alpha1.ReasonFarFromRetention, "retention deletes nothing that the group has yet to process"}},
 		"less than an hour": {500, 0.25, 0, want{metav1.ConditionFalse, v1alpha1.ReasonRunwayShort,
-			"in 2000 s retention deletes records on orders-0 that the group has yet to process: 0 records a second are deleted, 0 consumed; lag.minRunwaySeconds is 3600"}},
+			"in 2000 s retention deletes records on orders-0 that the group has yet to process: 0.25 records a second are deleted, 0 consumed; lag.minRunwaySeconds is 3600"}},
 		"less is enough": {500, 0.25, 1999, want{
 			metav1.ConditionTrue, v1alpha1.ReasonFarFromRetention, "retention deletes nothing that the group has yet to process"}},
 		"records are lost": {1040, 0.25, 0, want{metav1.ConditionFalse, v1alpha1.ReasonRecordsLost,

@@ -18,11 +18,13 @@ import (
 // LagMetrics is how detailed the metrics of lag are.
 type LagMetrics string
 
-// Each has what the one before has.
+// Each has what the one before has. LagMetricsPartition has the partitions of ConsumerGroups'
+// groups, LagMetricsAll also those of groups that are watched, which may be very many.
 const (
 	LagMetricsGroup     LagMetrics = "group"
 	LagMetricsTopic     LagMetrics = "topic"
 	LagMetricsPartition LagMetrics = "partition"
+	LagMetricsAll       LagMetrics = "all"
 )
 
 // lagDescription describes metrics of groups; labels come after those of the group.
@@ -37,7 +39,7 @@ var (
 	groupStatus = lagDescription("group_status",
 		"1 for how the group does as Burrow judges it: UNKNOWN, OK, WARN or ERR, and 0 for the others. Absent while it is not read.", "status")
 	groupLost = lagDescription("group_lost_records",
-		"Records that retention has deleted and the group had yet to process. They are no lag any more.")
+		"Records that retention has deleted and the group had yet to process. They are no lag any more. Absent while unknown.")
 	groupRunway = lagDescription("group_retention_runway_seconds",
 		"How long it takes, at the present rates, until retention deletes records that the group has yet to process. Absent if it does not come nearer, or is not known.")
 	groupDrain = lagDescription("group_drain_seconds",
@@ -101,9 +103,10 @@ func (l *lagCollector) Collect(to chan<- prometheus.Metric) {
 
 // clusterRead is a connection whose readings are told.
 type clusterRead struct {
-	key       types.NamespacedName
-	collector *kafka.Collector
-	owners    map[string]string // ConsumerGroups by group
+	key        types.NamespacedName
+	up         bool
+	collectors kafka.Collectors
+	owners     map[string]string // ConsumerGroups by group
 }
 
 // readings are those of all connections.
@@ -118,31 +121,35 @@ func (c *Clusters) readings() []clusterRead {
 				owners[s.group] = trackers[0].owner.Name
 			}
 		}
-		all = append(all, clusterRead{key, connected.collector, owners})
+		_, err := connected.collector.Ping()
+		all = append(all, clusterRead{key, err == nil, connected.readers(), owners})
 	}
 	return all
 }
 
 func (c clusterRead) collect(detail LagMetrics, now time.Time, to chan<- prometheus.Metric) {
-	up := 1.0
-	if _, err := c.collector.Ping(); err != nil {
-		up = 0
+	up := 0.0
+	if c.up {
+		up = 1
 	}
 	to <- gauge(clusterUp, up, c.key.Namespace, c.key.Name)
 	logs := map[lag.TopicPartition]lag.Partition{}
-	for _, group := range c.collector.Groups() {
-		labels := []string{c.key.Namespace, c.key.Name, group, c.owners[group]}
-		readAge := now.Sub(c.collector.SaidAt(group))
-		to <- gauge(groupReadingAge, readAge.Seconds(), labels...)
-		reading := c.collector.Said(group)
-		if reading == nil || readAge > lag.FreshFor {
+	for _, group := range c.collectors.Groups() {
+		owner, runs := c.owners[group]
+		labels := []string{c.key.Namespace, c.key.Name, group, owner}
+		reading, at := c.collectors.Said(group), c.collectors.SaidAt(group)
+		if at.IsZero() {
+			continue // it is not read any more
+		}
+		to <- gauge(groupReadingAge, now.Sub(at).Seconds(), labels...)
+		if reading == nil || now.Sub(at) > lag.FreshFor {
 			continue
 		}
 		collectGroup(reading, now, to, labels)
 		if detail != LagMetricsGroup {
 			collectTopics(reading, to, labels)
 		}
-		if detail == LagMetricsPartition {
+		if detail == LagMetricsAll || detail == LagMetricsPartition && runs {
 			collectPartitions(reading, to, labels)
 			for _, p := range reading.Partitions {
 				if p.Err == "" {
@@ -191,7 +198,9 @@ func collectGroup(r *lag.Reading, now time.Time, to chan<- prometheus.Metric, la
 	if drain, ends := r.Drain(); ends {
 		to <- gauge(groupDrain, drain.Seconds(), labels...)
 	}
-	to <- gauge(groupLost, float64(r.Lost()), labels...)
+	if lost, known := r.Lost(); known {
+		to <- gauge(groupLost, float64(lost), labels...)
+	}
 }
 
 func collectTopics(r *lag.Reading, to chan<- prometheus.Metric, labels []string) {

@@ -72,6 +72,7 @@ func TestLagMetrics(t *testing.T) {
 		LagMetricsGroup:     ofGroups,
 		LagMetricsTopic:     append(slices.Clone(ofGroups), "kohort_group_topic_lag"),
 		LagMetricsPartition: append(append(slices.Clone(ofGroups), "kohort_group_topic_lag"), ofPartitions...),
+		LagMetricsAll:       append(append(slices.Clone(ofGroups), "kohort_group_topic_lag"), ofPartitions...),
 	} {
 		clusters.LagMetrics = detail
 		slices.Sort(want)
@@ -79,14 +80,14 @@ func TestLagMetrics(t *testing.T) {
 			t.Errorf("by %s: -want +got\n%s", detail, diff)
 		}
 	}
-	clusters.LagMetrics = LagMetricsPartition
-	want := map[string]float64{
-		"prod billing orders shop 0 orders": 0,
-		"prod billing orders shop 1 orders": 0,
-		"prod others  shop 1 orders":        0,
-	}
-	if diff := cmp.Diff(want, samples(t, registry, "kohort_group_partition_lag")); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
+	ours := map[string]float64{"prod billing orders shop 0 orders": 0, "prod billing orders shop 1 orders": 0}
+	all := maps.Clone(ours)
+	all["prod others  shop 1 orders"] = 0
+	for detail, want := range map[LagMetrics]map[string]float64{LagMetricsPartition: ours, LagMetricsAll: all} {
+		clusters.LagMetrics = detail
+		if diff := cmp.Diff(want, samples(t, registry, "kohort_group_partition_lag")); diff != "" {
+			t.Errorf("by %s: -want +got\n%s", detail, diff)
+		}
 	}
 	clusters.Watch(prod, nil)
 	if n, err := clusters.Watched(prod); err != nil || n != nil {

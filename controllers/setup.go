@@ -89,7 +89,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if options.LagMetrics == "" {
 		options.LagMetrics = LagMetricsPartition
 	}
-	if all := []LagMetrics{LagMetricsGroup, LagMetricsTopic, LagMetricsPartition}; !slices.Contains(all, options.LagMetrics) {
+	if all := []LagMetrics{LagMetricsGroup, LagMetricsTopic, LagMetricsPartition, LagMetricsAll}; !slices.Contains(all, options.LagMetrics) {
 		return fmt.Errorf("setting up the controllers: metrics of lag can be by %v, and not by %q", all, options.LagMetrics)
 	}
 	server, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())

@@ -1,42 +1,87 @@
 package controllers
 
 import (
+	"context"
+
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/kafka"
 )
+
+// watcher reads the groups of a cluster that no ConsumerGroup runs, on a connection of its
+// own: there may be very many, and nothing that is run shall wait for them.
+type watcher struct {
+	spec      *v1alpha1.Watch
+	client    *kafka.Client
+	collector *kafka.Collector
+	stop      context.CancelFunc
+}
+
+func (w *watcher) close() {
+	if w != nil {
+		w.stop()
+		w.client.Close()
+	}
+}
 
 // Watch reads the groups of a cluster that a spec names, beside those of ConsumerGroups;
 // nil names none. It can be repeated at will.
-func (c *Clusters) Watch(cluster types.NamespacedName, watch *v1alpha1.Watch) {
+func (c *Clusters) Watch(cluster types.NamespacedName, spec *v1alpha1.Watch) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	connected := c.connections[cluster]
-	if connected == nil || equality.Semantic.DeepEqual(connected.watch, watch) {
-		return
+	if connected == nil || connected.watcher.is(spec) {
+		return nil
 	}
-	connected.watch = watch.DeepCopy()
-	if watch == nil {
-		connected.collector.Watch(nil)
-		return
+	connected.watcher.close()
+	connected.watcher = nil
+	if spec == nil {
+		return nil
 	}
-	connected.collector.Watch(func(group string) bool {
-		return (len(watch.Allow) == 0 || named(watch.Allow, group)) && !named(watch.Deny, group)
+	client, err := kafka.Open(connected.config, clientID)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	made := &watcher{spec: spec.DeepCopy(), client: client, collector: kafka.NewCollector(client, c.Options), stop: stop}
+	made.collector.Watch(func(group string) bool {
+		allowed := len(made.spec.Allow) == 0 || named(made.spec.Allow, group)
+		return allowed && !named(made.spec.Deny, group) && !connected.collector.Tracks(group)
 	})
+	connected.watcher = made
+	go made.collector.Run(ctx)
+	return nil
+}
+
+// is says whether it is that of a spec.
+func (w *watcher) is(spec *v1alpha1.Watch) bool {
+	if w == nil {
+		return spec == nil
+	}
+	return equality.Semantic.DeepEqual(w.spec, spec)
+}
+
+// readers of a connection.
+func (c *connection) readers() kafka.Collectors {
+	if c.watcher == nil {
+		return kafka.Collectors{c.collector}
+	}
+	return kafka.Collectors{c.collector, c.watcher.collector}
 }
 
 // Watched is how many groups are read since the cluster's spec names them, nil while that
 // is not known, and why they could not be listed the last time.
 func (c *Clusters) Watched(cluster types.NamespacedName) (*int32, error) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	connected := c.connections[cluster]
-	c.mu.Unlock()
-	if connected == nil {
+	if connected == nil || connected.watcher == nil {
 		return nil, nil
 	}
-	n, err := connected.collector.Watched()
+	n, err := connected.watcher.collector.Watched()
 	if n == nil {
 		return nil, err
 	}

@@ -33,13 +33,15 @@ type Lag struct {
 	// +kubebuilder:validation:Enum=ReadUncommitted;ReadCommitted
 	Isolation Isolation `json:"isolation,omitempty"`
 	// offsetReset is the consumers' auto.offset.reset. It says what lag means where nothing
-	// was committed yet, or what is committed is beyond the end of the log: with Earliest
-	// all records wait, with Latest none. Default: not known, and such a lag is unknown.
+	// was committed yet, or what is committed is not in the log any more: with Earliest all
+	// records wait, with Latest none. Default: not known. Without a commit, and with one
+	// beyond the end, the lag is unknown then; with one before the beginning all wait.
 	// +optional
 	// +kubebuilder:validation:Enum=Earliest;Latest
 	OffsetReset OffsetReset `json:"offsetReset,omitempty"`
 	// maxAgeSeconds bounds for how many seconds a record may wait. LagHealthy is False while
-	// one waits for longer, by the records' own timestamps. Default: no bound.
+	// one waits for longer, by the records' own timestamps, or as it is estimated.
+	// Default: no bound.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=2592000

@@ -114,18 +114,18 @@ func statusOf(cluster, group string, judged lag.Judged, now time.Time) groupStat
 	var all []lag.Status
 	complete, most := 0, int64(-1)
 	for i, p := range r.Partitions {
-		if p.Err != "" {
-			all = append(all, lag.StatusUnknown)
+		behind, known := p.Lag()
+		switch {
+		case p.Err == "" && p.Committed == nil:
 			continue
-		}
-		if p.Committed == nil {
+		case !known:
+			all = append(all, lag.StatusUnknown)
 			continue
 		}
 		this := partitionStatus{
 			Topic: p.Topic, Partition: p.Partition, Owner: owners[p.TopicPartition].Host, ClientID: owners[p.TopicPartition].ClientID,
-			is: p.Status, Complete: completeness(judged, i),
+			is: p.Status, CurrentLag: behind, Complete: completeness(judged, i),
 		}
-		this.CurrentLag, _ = p.Lag()
 		if old {
 			this.is = lag.StatusUnknown
 		}

@@ -23,6 +23,8 @@ type Source interface {
 type Cluster interface {
 	// Servers at which it is reached first, as host:port.
 	Servers() []string
+	// Ready says whether every group that somebody runs was read.
+	Ready() bool
 	// Groups that are read, in order.
 	Groups() []string
 	// Said is a group's last reading; nil if there is none.
@@ -92,11 +94,10 @@ func say(w http.ResponseWriter, code int, text string) {
 	_, _ = w.Write([]byte(text)) // whoever asked may have gone
 }
 
-// ready: there is a cluster, and a reading of every group of one.
+// ready: a cluster is.
 func (h *handler) ready(w http.ResponseWriter, _ *http.Request) {
 	for _, cluster := range h.Source.Clusters() {
-		unread := slices.ContainsFunc(cluster.Groups(), func(group string) bool { return cluster.Said(group) == nil })
-		if !unread {
+		if cluster.Ready() {
 			say(w, http.StatusOK, "READY")
 			return
 		}
@@ -160,7 +161,7 @@ func (h *handler) topicConsumers(w http.ResponseWriter, r *http.Request, cluster
 	var consumers []string
 	if name, ends := topic(r, cluster); ends != nil {
 		for _, group := range cluster.Groups() {
-			if reading := cluster.Said(group); reading != nil && reading.Has(name) {
+			if reading := cluster.Said(group); reading != nil && len(reading.Of(name)) > 0 {
 				consumers = append(consumers, group)
 			}
 		}

@@ -9,9 +9,12 @@ import (
 	"github.com/kohort-dev/kohort/internal/lag"
 )
 
+// boundRounds is how many different bounds a partition is asked about in a tick.
+const boundRounds = 8
+
 // checkBounds finds out where the oldest record that waits is older than its group allows,
-// by the records' timestamps: the first record that is not older comes after it, or there
-// is none. A request has a partition once only: groups with other bounds are asked about
+// by the records' timestamps: the first record of the log that is not older comes after it,
+// or there is none. A request has a partition once only: groups with other bounds are asked about
 // in another one.
 func (c *Collector) checkBounds(ctx context.Context, at time.Time, groups map[string]Target, readings map[string]lag.Reading) {
 	left := map[lag.TopicPartition][]time.Duration{} // bounds by partition
@@ -34,7 +37,7 @@ func (c *Collector) checkBounds(ctx context.Context, at time.Time, groups map[st
 		bound time.Duration
 	}
 	answers := map[question]offset{}
-	for {
+	for range boundRounds {
 		maps.DeleteFunc(left, func(_ lag.TopicPartition, bounds []time.Duration) bool { return len(bounds) == 0 })
 		if len(left) == 0 {
 			break
@@ -50,12 +53,15 @@ func (c *Collector) checkBounds(ctx context.Context, at time.Time, groups map[st
 		})
 	}
 	waits(func(p *lag.Partition, bound time.Duration) {
-		switch young := answers[question{p.TopicPartition, bound}]; {
-		case young.err != "":
-		case young.at < 0 || young.at > p.Position():
+		young, asked := answers[question{p.TopicPartition, bound}]
+		switch first := p.Position() + p.Skip; {
+		case !asked || young.err != "":
+		case young.at < 0 || young.at > first:
 			p.Bound = lag.BoundBroken
-		default:
+		case young.at == first:
 			p.Bound = lag.BoundKept
+		default: // one before it is young enough
+			p.Bound = lag.BoundSeemsKept
 		}
 	})
 }

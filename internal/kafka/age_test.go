@@ -35,7 +35,7 @@ func TestAgeBound(t *testing.T) {
 	}{
 		"all wait, 200 s are allowed":     {0, 200, lag.BoundKept},
 		"all wait, 150 s are allowed":     {0, 150, lag.BoundBroken},
-		"the last waits, 150 s":           {2, 150, lag.BoundKept},
+		"the last waits, 150 s":           {2, 150, lag.BoundSeemsKept},
 		"the last waits, 30 s":            {2, 30, lag.BoundBroken},
 		"two wait, 100 s":                 {1, 100, lag.BoundBroken},
 		"nothing waits, 30 s are allowed": {3, 30, lag.BoundUnknown},

@@ -7,7 +7,9 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kohort-dev/kohort/internal/lag"
@@ -33,9 +35,36 @@ type tail struct {
 	from int64
 	// record is an offset that holds one, or would not be shown; or nothing.
 	record int64
+	// gapFrom, and what follows it up to gapTo, is what was found before an earlier end.
+	gapFrom, gapTo int64
+	// askAgain is when it may be looked at again after somebody said no.
+	askAgain time.Time
 }
 
 const nothing = -1
+
+// endsAt begins anew at another end: the log stands if it is the same the next time.
+func (t *tail) endsAt(end int64) {
+	if t.end == end {
+		return
+	}
+	switch {
+	case end < t.end: // the broker has lost what was there
+		t.gapFrom, t.gapTo = 0, 0
+	case t.from < t.end:
+		t.gapFrom, t.gapTo = t.from, t.end
+	}
+	t.end, t.from, t.record = end, end, nothing
+}
+
+// skip is how many offsets from a position on are known to hold no record, before others
+// that may.
+func (t *tail) skip(position int64) int64 {
+	if position < t.gapFrom || position >= t.gapTo {
+		return 0
+	}
+	return t.gapTo - position
+}
 
 // look is where a log is looked at, and what for.
 type look struct {
@@ -47,36 +76,34 @@ type look struct {
 
 // findBlanks looks at the ends of logs that stand, with less than blanksWithin offsets that
 // a group has not committed, and says in the readings which of them hold no record.
-func (c *Collector) findBlanks(ctx context.Context, readings map[string]lag.Reading, topics map[string]topic) {
+func (c *Collector) findBlanks(ctx context.Context, at time.Time, readings map[string]lag.Reading, topics map[string]topic) {
 	looks := [isolations]map[lag.TopicPartition]look{{}, {}}
 	tails := func(visit func(p *lag.Partition, level isolation, t *tail)) {
 		for _, reading := range readings {
 			for i := range reading.Partitions {
-				p := &reading.Partitions[i]
-				level := levelOf(p.ReadCommitted)
-				if behind, known := p.Lag(); known && behind > 0 && p.Err == "" {
+				if p := &reading.Partitions[i]; p.Err == "" {
+					level := levelOf(p.ReadCommitted)
 					visit(p, level, &c.logs[p.TopicPartition].ends[level].tail)
 				}
 			}
 		}
 	}
 	tails(func(p *lag.Partition, level isolation, t *tail) {
-		at := p.Position()
-		if t.end != p.End || p.End-at > blanksWithin || at >= t.from || at <= t.record {
+		behind, known := p.Lag()
+		at, may := p.Position(), at.After(t.askAgain)
+		if !known || behind == 0 || !may || t.end != p.End || p.End-at > blanksWithin || at >= t.from || at <= t.record {
 			return
 		}
 		if other, asked := looks[level][p.TopicPartition]; !asked || at < other.at {
 			looks[level][p.TopicPartition] = look{tail: t, topic: p.Topic, id: topics[p.Topic].id, at: at}
 		}
 	})
-	for level, at := range looks {
-		c.look(ctx, isolation(level), at, topics)
+	for level, of := range looks {
+		c.look(ctx, at, isolation(level), of, topics)
 	}
 	tails(func(p *lag.Partition, _ isolation, t *tail) {
-		if t.end != p.End {
-			*t = tail{end: p.End, from: p.End, record: nothing} // it stands if it is the same the next time
-		}
-		p.Blank = p.End - t.from
+		t.endsAt(p.End)
+		p.Blank, p.Skip = p.End-t.from, t.skip(p.Position())
 	})
 }
 
@@ -89,7 +116,7 @@ func levelOf(readsCommitted bool) isolation {
 
 // look asks the partitions' leaders for what is there. What is not answered is asked again
 // in the next tick.
-func (c *Collector) look(ctx context.Context, level isolation, looks map[lag.TopicPartition]look, topics map[string]topic) {
+func (c *Collector) look(ctx context.Context, now time.Time, level isolation, looks map[lag.TopicPartition]look, topics map[string]topic) {
 	leaders := map[int32][]lag.TopicPartition{}
 	for _, tp := range slices.SortedFunc(maps.Keys(looks), lag.TopicPartition.Compare) {
 		leader := topics[tp.Topic].leaders[tp.Partition]
@@ -104,7 +131,7 @@ func (c *Collector) look(ctx context.Context, level isolation, looks map[lag.Top
 		asking.Go(func() {
 			resp, err := c.client.kgo.Broker(int(leader)).RetriableRequest(ctx, peek(level, partitions, looks))
 			if err == nil {
-				readLooks(resp.(*kmsg.FetchResponse), partitions, looks)
+				readLooks(resp.(*kmsg.FetchResponse), now.Add(c.opts.StartsInterval), partitions, looks)
 			}
 		})
 	}
@@ -112,8 +139,8 @@ func (c *Collector) look(ctx context.Context, level isolation, looks map[lag.Top
 }
 
 // readLooks reads what was asked of one broker. It may be done for several at a time: each
-// has other partitions.
-func readLooks(resp *kmsg.FetchResponse, partitions []lag.TopicPartition, looks map[lag.TopicPartition]look) {
+// has other partitions. What may not be read is not asked again before a time.
+func readLooks(resp *kmsg.FetchResponse, askAgain time.Time, partitions []lag.TopicPartition, looks map[lag.TopicPartition]look) {
 	names := map[[16]byte]string{}
 	for _, tp := range partitions {
 		names[looks[tp].id] = tp.Topic
@@ -130,8 +157,9 @@ func readLooks(resp *kmsg.FetchResponse, partitions []lag.TopicPartition, looks 
 				continue
 			}
 			switch l := looks[tp]; {
+			case kerr.IsRetriable(kerr.ErrorForCode(p.ErrorCode)): // its leader has changed
 			case p.ErrorCode != 0:
-				l.tail.record = l.at // may not be read, or has gone: not asked again for this offset
+				l.tail.askAgain = askAgain
 			case len(p.RecordBatches) > 0:
 				l.tail.read(l.at, p)
 			}
@@ -167,6 +195,9 @@ func (t *tail) read(from int64, answer *kmsg.FetchResponseTopicPartition) {
 	open := map[int64]bool{} // producers whose transaction goes on, and will be aborted
 	next, last := from, int64(nothing)
 	for batch := range batches(answer.RecordBatches) {
+		if batch.first >= t.end {
+			break // it came meanwhile
+		}
 		for len(aborted) > 0 && aborted[0].FirstOffset <= batch.last {
 			open[aborted[0].ProducerID] = true
 			aborted = aborted[1:]
@@ -181,7 +212,7 @@ func (t *tail) read(from int64, answer *kmsg.FetchResponseTopicPartition) {
 	}
 	switch {
 	case next >= t.end:
-		t.from, t.record = max(from, last+1), last
+		t.from, t.record = min(max(from, last+1), t.end), last
 	case last != nothing:
 		t.record = last
 	default:
@@ -191,7 +222,7 @@ func (t *tail) read(from int64, answer *kmsg.FetchResponseTopicPartition) {
 
 // batch is what the head of one says (RecordBatch, since magic 2).
 type batch struct {
-	last                   int64 // offset
+	first, last            int64 // offsets
 	producer               int64
 	transactional, control bool
 }
@@ -209,7 +240,7 @@ func batches(raw []byte) func(yield func(batch) bool) {
 	return func(yield func(batch) bool) {
 		for len(raw) >= batchHead {
 			first, length := int64(binary.BigEndian.Uint64(raw)), int64(binary.BigEndian.Uint32(raw[8:]))
-			b := batch{last: first}
+			b := batch{first: first, last: first}
 			if raw[magicAt] >= magic {
 				attributes := binary.BigEndian.Uint16(raw[21:])
 				b.last += int64(binary.BigEndian.Uint32(raw[23:]))

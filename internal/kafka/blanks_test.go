@@ -2,11 +2,15 @@ package kafka
 
 import (
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kohort-dev/kohort/internal/lag"
 )
 
 // transact appends records to a partition in one transaction, which is left open or ended.
@@ -127,6 +131,49 @@ func TestRecordsMayNotBeRead(t *testing.T) {
 	}
 }
 
+// TestLeaderChangesMeanwhile: who is not the leader any more has not said no.
+func TestLeaderChangesMeanwhile(t *testing.T) {
+	b := newFakeBroker(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	b.transact(t, "orders", 0, 3, ends(t, kgo.TryCommit))
+	b.commit(t, "billing", "orders", 0, 3)
+	b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "orders", Err: kerr.NotLeaderForPartition, Count: 1})
+	c := NewCollector(b.client, Options{})
+	c.Track("billing", Target{Topics: []string{"orders"}})
+	var lags []int64
+	for range 4 {
+		behind, _ := read(t, c)["billing"].Partitions[0].Lag()
+		lags = append(lags, behind)
+	}
+	if diff := cmp.Diff([]int64{1, 1, 0, 0}, lags); diff != "" {
+		t.Errorf("lags: -want +got\n%s", diff)
+	}
+}
+
+// TestRecordsBehindAMarker: what was found before is not forgotten when records follow: they
+// are counted without it, and their age is theirs.
+func TestRecordsBehindAMarker(t *testing.T) {
+	b := newFakeBroker(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	b.transact(t, "orders", 0, 3, ends(t, kgo.TryCommit))
+	b.commit(t, "billing", "orders", 0, 3)
+	now := time.Now().Add(time.Minute) // the marker is a minute old
+	c := NewCollector(b.client, Options{Now: func() time.Time { return now }})
+	c.Track("billing", Target{Topics: []string{"orders"}, Rules: lag.Rules{MaxAge: 10 * time.Second}})
+	read(t, c)
+	read(t, c)
+	producer, err := kgo.NewClient(kgo.SeedBrokers(b.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	if err := producer.ProduceSync(t.Context(), &kgo.Record{Topic: "orders", Timestamp: now.Add(-time.Second)}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	p := read(t, c)["billing"].Partitions[0]
+	if behind, known := p.Lag(); !known || behind != 1 || p.Bound != lag.BoundKept {
+		t.Errorf("lag %d, known %v, bound %d; want 1 and %d: %+v", behind, known, p.Bound, lag.BoundKept, p)
+	}
+}
+
 // TestTailOfAnything: whatever a broker answers, nothing but what was seen is blank.
 func TestTailOfAnything(t *testing.T) {
 	head := func(first, length int64, delta byte, attributes byte) []byte {
@@ -148,6 +195,7 @@ func TestTailOfAnything(t *testing.T) {
 		"a length of nothing":          {append(head(5, 0, 0, isControl), head(6, 0, 2, isControl)...), 9, 5, nothing},
 		"markers, and not the end":     {head(5, 49, 0, isControl), 9, 9, 5},
 		"a record, and then a marker":  {append(head(5, 49, 0, 0), head(6, 49, 2, isControl)...), 9, 6, 5},
+		"what came meanwhile":          {append(head(5, 49, 3, isControl), head(9, 49, 5, 0)...), 9, 5, nothing},
 		"a format from before markers": {append(make([]byte, 7), append([]byte{8}, make([]byte, 53)...)...), 9, 9, 8},
 	} {
 		state := tail{end: c.end, from: c.end, record: 5}

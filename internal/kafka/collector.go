@@ -211,6 +211,13 @@ func (c *Collector) Window(group string) lag.Window {
 // Servers at which the cluster is reached first, as host:port.
 func (c *Collector) Servers() []string { return slices.Clone(c.client.config.BootstrapServers) }
 
+// Tracks says whether a group is tracked.
+func (c *Collector) Tracks(group string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.groups[group] != nil
+}
+
 // Groups are those that are tracked, in order.
 func (c *Collector) Groups() []string {
 	c.mu.Lock()
@@ -272,31 +279,22 @@ func (c *Collector) Topics() []string {
 	return sortedKeys(found)
 }
 
-// TopicEnds are the ends of a topic's logs as they were read last, by partition; those that
-// could not be read are left out. Nil: it is not a topic of the groups, or was not found.
-func (c *Collector) TopicEnds(topic string) []int64 {
+// seeEnds adds what the groups' last readings say of a topic's logs.
+func (c *Collector) seeEnds(topic string, read map[int32]endSeen) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var newest *lag.Reading
 	for _, t := range c.groups {
-		if _, reads := slices.BinarySearch(t.target.Topics, topic); !reads {
+		last := t.window.Said()
+		if _, reads := slices.BinarySearch(t.target.Topics, topic); !reads || last == nil {
 			continue
 		}
-		last := t.window.Said()
-		if last != nil && last.Has(topic) && (newest == nil || last.At.After(newest.At)) {
-			newest = last
+		for _, p := range last.Of(topic) {
+			before, seen := read[p.Partition]
+			if !seen || before.err != "" || last.At.After(before.at) || last.At.Equal(before.at) && p.End > before.offset {
+				read[p.Partition] = endSeen{last.At, p.End, p.Err}
+			}
 		}
 	}
-	if newest == nil {
-		return nil
-	}
-	ends := []int64{}
-	for i := range newest.Partitions {
-		if p := &newest.Partitions[i]; p.Topic == topic && p.Err == "" {
-			ends = append(ends, p.End)
-		}
-	}
-	return ends
 }
 
 // Rebalances of a group since it is tracked.

@@ -105,7 +105,7 @@ func TestReading(t *testing.T) {
 		t.Errorf("topics: -want +got\n%s", diff)
 	}
 	for topic, want := range map[string][]int64{"orders": {9, 0, 0, 5}, "refunds": {0}, "absent": nil, "others": nil} {
-		if diff := cmp.Diff(want, c.TopicEnds(topic)); diff != "" {
+		if diff := cmp.Diff(want, (Collectors{c}).TopicEnds(topic)); diff != "" {
 			t.Errorf("ends of %s: -want +got\n%s", topic, diff)
 		}
 	}

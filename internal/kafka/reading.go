@@ -60,7 +60,7 @@ func (c *Collector) read(ctx context.Context, at time.Time, groups map[string]Ta
 		reading.Partitions = c.partitions(target, committed[name], topics)
 		readings[name] = reading
 	}
-	c.findBlanks(ctx, readings, topics)
+	c.findBlanks(ctx, at, readings, topics)
 	c.checkBounds(ctx, at, groups, readings)
 	return info, readings, nil
 }

@@ -2,9 +2,11 @@ package kafka
 
 import (
 	"context"
-	"slices"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -72,7 +74,7 @@ func (c *Collector) findWatched(ctx context.Context, now time.Time) {
 	if !due {
 		return
 	}
-	found, listed, err := c.client.groups(ctx, func(group string) bool { return wants(group) && !tracked[group] })
+	found, unknown, err := c.client.groups(ctx, func(group string) bool { return wants(group) && !tracked[group] })
 	if ctx.Err() != nil {
 		return
 	}
@@ -88,7 +90,7 @@ func (c *Collector) findWatched(ctx context.Context, now time.Time) {
 		}
 	}
 	if err == nil {
-		c.keepWatched(func(group string) bool { return listed[group] && wants(group) })
+		c.keepWatched(func(group string) bool { _, is := found[group]; return is || unknown[group] })
 	}
 	n := 0
 	for _, t := range c.groups {
@@ -99,14 +101,57 @@ func (c *Collector) findWatched(ctx context.Context, now time.Time) {
 	c.watched.count = &n
 }
 
-// groups of consumers that are wanted, with the topics to which they have committed; those
-// without any are left out. Listed are all that are there. With an error some are missing.
-func (c *Client) groups(ctx context.Context, wanted func(group string) bool) (found map[string]Target, listed map[string]bool, err error) {
-	listing, cancel := context.WithTimeout(ctx, stageTimeout)
+// groups of consumers that are wanted, with the topics to which they have committed. Of those
+// that are there and in neither result nothing is committed. With an error some may be
+// missing, or stand in unknown: those of which the topics could not be found out.
+func (c *Client) groups(ctx context.Context, wanted func(group string) bool) (found map[string]Target, unknown map[string]bool, err error) {
+	listed, err := c.listGroups(ctx, wanted)
+	found, unknown = map[string]Target{}, map[string]bool{}
+	asked := make([]kmsg.OffsetFetchRequestGroup, 0, len(listed))
+	for _, name := range sortedKeys(listed) {
+		g := kmsg.NewOffsetFetchRequestGroup()
+		g.Group, g.Topics = name, nil // all
+		asked = append(asked, g)
+		unknown[name] = true
+	}
+	c.fetchOffsets(ctx, asked,
+		func(group, why string) { err = firstOf(err, errors.New(why)) },
+		func(g kmsg.OffsetFetchResponseGroup) {
+			target, known := listed[g.Group]
+			switch {
+			case !known:
+				return
+			case g.ErrorCode != 0:
+				err = firstOf(err, fmt.Errorf("committed offsets of group %s: %s", g.Group, says(g.ErrorCode, "DESCRIBE on the group")))
+				return
+			}
+			delete(unknown, g.Group)
+			for _, t := range g.Topics {
+				if t.Topic != "" && utf8.ValidString(t.Topic) {
+					target.Topics = append(target.Topics, t.Topic)
+				}
+			}
+			if len(target.Topics) > 0 {
+				found[g.Group] = target
+			}
+		})
+	return found, unknown, err
+}
+
+func firstOf(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// listGroups asks all brokers for the groups of consumers that are wanted. A broker that
+// does not answer is the error; the others' are there.
+func (c *Client) listGroups(ctx context.Context, wanted func(group string) bool) (listed map[string]Target, err error) {
+	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
 	defer cancel()
-	listed, found = map[string]bool{}, map[string]Target{}
-	types := map[string]Target{}
-	for _, shard := range c.kgo.RequestSharded(listing, kmsg.NewPtrListGroupsRequest()) {
+	listed = map[string]Target{}
+	for _, shard := range c.kgo.RequestSharded(ctx, kmsg.NewPtrListGroupsRequest()) {
 		if shard.Err == nil {
 			shard.Err = kerr.ErrorForCode(shard.Resp.(*kmsg.ListGroupsResponse).ErrorCode)
 		}
@@ -117,30 +162,11 @@ func (c *Client) groups(ctx context.Context, wanted func(group string) bool) (fo
 		for _, g := range shard.Resp.(*kmsg.ListGroupsResponse).Groups {
 			consumer := strings.EqualFold(g.GroupType, "consumer")
 			classic := g.GroupType == "" || strings.EqualFold(g.GroupType, "classic")
-			// A group without members that was never joined has no protocol type.
-			if (consumer || classic && (g.ProtocolType == "" || g.ProtocolType == "consumer")) && wanted(g.Group) {
-				listed[g.Group] = true
-				types[g.Group] = Target{Consumer: consumer, Watched: true}
+			// One that was never joined has no protocol type.
+			if (consumer || classic && (g.ProtocolType == "" || g.ProtocolType == "consumer")) && utf8.ValidString(g.Group) && wanted(g.Group) {
+				listed[g.Group] = Target{Consumer: consumer, Watched: true}
 			}
 		}
 	}
-	asked := make([]kmsg.OffsetFetchRequestGroup, 0, len(types))
-	for _, name := range sortedKeys(types) {
-		g := kmsg.NewOffsetFetchRequestGroup()
-		g.Group, g.Topics = name, nil // all
-		asked = append(asked, g)
-	}
-	c.fetchOffsets(ctx, asked,
-		func(string, string) {}, // it is asked again
-		func(g kmsg.OffsetFetchResponseGroup) {
-			target, known := types[g.Group]
-			for _, t := range g.Topics {
-				target.Topics = append(target.Topics, t.Topic)
-			}
-			if known && len(target.Topics) > 0 {
-				slices.Sort(target.Topics)
-				found[g.Group] = target
-			}
-		})
-	return found, listed, err
+	return listed, err
 }

@@ -92,3 +92,32 @@ func TestGroupsThatCannotBeListed(t *testing.T) {
 		t.Errorf("Watched = %v, %v", n, err)
 	}
 }
+
+// TestEndsOfATopic are those of all partitions, whoever has committed to which.
+func TestEndsOfATopic(t *testing.T) {
+	b := newFakeBroker(t, kfake.NumBrokers(1), kfake.SeedTopics(3, "orders"))
+	b.produce(t, "orders", 1, 9)
+	b.commit(t, "billing", "orders", 0, 0)
+	b.commit(t, "others", "orders", 1, 4)
+	ours, theirs := NewCollector(b.client, Options{}), NewCollector(b.client, Options{})
+	ours.Track("billing", Target{Topics: []string{"orders"}})
+	theirs.Watch(func(group string) bool { return !ours.Tracks(group) })
+	theirs.findWatched(t.Context(), time.Now())
+	read(t, ours)
+	read(t, theirs)
+	both := Collectors{ours, theirs}
+	if diff := cmp.Diff([]string{"billing", "others"}, both.Groups()); diff != "" {
+		t.Errorf("groups: -want +got\n%s", diff)
+	}
+	for range 10 {
+		if diff := cmp.Diff([]int64{0, 9, 0}, both.TopicEnds("orders")); diff != "" {
+			t.Fatalf("ends: -want +got\n%s", diff)
+		}
+	}
+	if said := both.Said("others"); said == nil || len(said.Partitions) != 1 || !both.Ready() {
+		t.Errorf("others: %+v", said)
+	}
+	if both.Said("nobody") != nil || !both.SaidAt("nobody").IsZero() || both.TopicEnds("nothing") != nil {
+		t.Error("something is said of what is not there")
+	}
+}

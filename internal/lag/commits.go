@@ -76,7 +76,10 @@ func (c *Commits) Poll(at time.Time, p Partition, owned bool, r Rules) {
 		return
 	}
 	if owned || len(c.kept) == 0 || c.last().offset != *p.Committed {
-		behind, _ := p.Lag()
+		behind, known := p.Lag()
+		if !known {
+			behind = Unknown
+		}
 		c.Add(at, *p.Committed, behind, r)
 	}
 }

@@ -71,7 +71,7 @@ func (e *Ends) Rate(since time.Time) (perSecond float64, known bool) {
 	if len(e.kept) < 2 {
 		return 0, false
 	}
-	from, to := e.kept[e.before(since.UnixMilli())], e.kept[len(e.kept)-1]
+	from, to := e.at(since.UnixMilli()), e.kept[len(e.kept)-1]
 	passed := time.Duration(to.at-from.at) * time.Millisecond
 	if passed < rateOver {
 		return 0, false
@@ -79,16 +79,38 @@ func (e *Ends) Rate(since time.Time) (perSecond float64, known bool) {
 	return float64(to.offset-from.offset) / passed.Seconds(), true
 }
 
-// StepRate is the same of a log's beginning, which retention moves in steps, a segment each:
-// from the first step that is remembered on. It is not known before the second one.
-func (e *Ends) StepRate() (perSecond float64, known bool) {
-	first := 0
-	for first < len(e.kept) && e.kept[first].offset == e.kept[0].offset {
-		first++
+// at is where the log ended at a time, by a steady rate between what was seen; the first
+// that is remembered, if that is later.
+func (e *Ends) at(at int64) end {
+	i := e.before(at)
+	from := e.kept[i]
+	if from.at >= at || i == len(e.kept)-1 {
+		return from
 	}
-	after := Ends{kept: e.kept[first:]}
-	perSecond, known = after.Rate(time.Time{})
-	return perSecond, known && perSecond > 0
+	to := e.kept[i+1]
+	return end{at, from.offset + int64(float64(to.offset-from.offset)*float64(at-from.at)/float64(to.at-from.at))}
+}
+
+// StepRate is the same of a log's beginning, which retention moves in steps, a segment
+// each: from the first step of the last day on. It is not known before the second one, and
+// not any more when no step has come for twice the time that they take.
+func (e *Ends) StepRate(now time.Time) (perSecond float64, known bool) {
+	var steps []end // what each of them led to, and when
+	for i := 1; i < len(e.kept); i++ {
+		if e.kept[i].offset > e.kept[i-1].offset && now.Sub(time.UnixMilli(e.kept[i].at)) < endsFor {
+			steps = append(steps, e.kept[i])
+		}
+	}
+	if len(steps) < 2 {
+		return 0, false
+	}
+	first, last := steps[0], steps[len(steps)-1]
+	took := time.Duration(last.at-first.at) * time.Millisecond
+	still := now.Sub(time.UnixMilli(last.at))
+	if took < rateOver || still > 2*took/time.Duration(len(steps)-1) {
+		return 0, false
+	}
+	return float64(last.offset-first.offset) / took.Seconds(), true
 }
 
 // rateOver is the least time over which a rate is one.

@@ -86,25 +86,54 @@ func TestLogThatStandsStill(t *testing.T) {
 // TestStepRate: retention takes a segment at a time.
 func TestStepRate(t *testing.T) {
 	var starts Ends
+	at := func(minute int) time.Time { return epoch.Add(time.Duration(minute) * time.Minute) }
 	begin := func(minutes int) int64 { return int64(minutes / 10 * 6000) } // 6000 records in ten minutes
 	var seen []int
 	for minute := range 200 {
-		starts.Add(epoch.Add(time.Duration(minute)*time.Minute), begin(minute))
-		if rate, known := starts.StepRate(); known {
+		starts.Add(at(minute), begin(minute))
+		if rate, known := starts.StepRate(at(minute)); known {
 			seen = append(seen, minute)
-			if rate < 5 || rate > 10.1 {
-				t.Errorf("after %d minutes %.1f a second, want nearly 10", minute, rate)
+			if rate < 9.9 || rate > 10.1 {
+				t.Errorf("after %d minutes %.1f a second, want 10", minute, rate)
 			}
 		}
 	}
 	if len(seen) == 0 || seen[0] != 20 {
 		t.Errorf("known at minutes %v, want from the second step on, at minute 20", seen)
 	}
+	var stopped int
+	for minute := 200; minute < 300 && stopped == 0; minute++ { // somebody has raised the retention
+		starts.Add(at(minute), begin(199))
+		if _, known := starts.StepRate(at(minute)); !known {
+			stopped = minute
+		}
+	}
+	if stopped < 205 || stopped > 240 {
+		t.Errorf("the last step was at minute 190, and it is taken for the last one at %d", stopped)
+	}
 	var still Ends
 	for minute := range 100 {
-		still.Add(epoch.Add(time.Duration(minute)*time.Minute), 5)
+		still.Add(at(minute), 5)
 	}
-	if rate, known := still.StepRate(); known {
+	if rate, known := still.StepRate(at(100)); known {
 		t.Errorf("a log that stands still begins to move at %f", rate)
+	}
+}
+
+// TestRateAfterAStandstill: what was an hour ago says nothing of the last minute.
+func TestRateAfterAStandstill(t *testing.T) {
+	var e Ends
+	at := func(second int) time.Time { return epoch.Add(time.Duration(second) * time.Second) }
+	for second := 0; second < 3600; second += 5 {
+		e.Add(at(second), 1000)
+	}
+	for second := 3600; second <= 3660; second += 5 {
+		e.Add(at(second), int64(1000+100*(second-3600)))
+	}
+	if rate, known := e.Rate(at(3600)); !known || rate < 90 || rate > 105 {
+		t.Errorf("%.1f a second, %v; want about 100", rate, known)
+	}
+	if rate, known := e.Rate(at(3540)); !known || rate < 45 || rate > 55 {
+		t.Errorf("over two minutes %.1f a second, %v; want about 50", rate, known)
 	}
 }

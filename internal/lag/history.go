@@ -86,7 +86,8 @@ func (past *committedTo) judge(p *Partition, at time.Time, log Log, rules Rules)
 	}
 }
 
-// bounded is an estimate in the bounds of what is known about it.
+// bounded is an estimate in the bounds of what is known about it. What only seems to be
+// so corrects nothing.
 func bounded(estimate time.Time, bound Bound, limit time.Time) time.Time {
 	switch {
 	case bound == BoundBroken && (estimate.IsZero() || estimate.After(limit)),
@@ -104,7 +105,7 @@ func (past *committedTo) rates(p *Partition, at time.Time, log Log) Rates {
 	produced, seen := log.Ends.Rate(time.UnixMilli(past.pace.before.at))
 	rates := Rates{Produced: float32(produced), Consumed: float32(consumed), Known: known && seen}
 	if log.Starts != nil {
-		deleted, _ := log.Starts.StepRate()
+		deleted, _ := log.Starts.StepRate(at)
 		rates.Deleted = float32(deleted)
 	}
 	return rates

@@ -2,6 +2,7 @@ package lag
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -14,7 +15,8 @@ const (
 	ResetUnknown Reset = iota
 	// ResetEarliest: they begin with the oldest record.
 	ResetEarliest
-	// ResetLatest: they begin with the next record that comes.
+	// ResetLatest: they begin with the next record that comes, also where retention has
+	// deleted what they would go on from.
 	ResetLatest
 )
 
@@ -30,9 +32,10 @@ type Partition struct {
 	// Start and End of the log; Start may be from an earlier tick. With ReadCommitted, End
 	// is that of what is stable: nothing behind it belongs to a transaction that is open.
 	Start, End int64
-	// Blank is how many offsets before the End are known to hold no record: the markers that
-	// end transactions, and with ReadCommitted what was aborted.
-	Blank int64
+	// Blank is how many offsets before the End are known to hold no record, and Skip how many
+	// from the position on: the markers that end transactions, and with ReadCommitted what
+	// was aborted.
+	Blank, Skip int64
 	// Reset and ReadCommitted are how the group's consumers read, as far as it was said.
 	Reset         Reset
 	ReadCommitted bool
@@ -52,7 +55,9 @@ type Bound uint8
 const (
 	// BoundUnknown: there is none, or nobody knows.
 	BoundUnknown Bound = iota
-	// BoundKept: no record that waits is older.
+	// BoundSeemsKept: it is, if the records' timestamps are in order.
+	BoundSeemsKept
+	// BoundKept: the oldest record that waits is not older.
 	BoundKept
 	// BoundBroken: one is.
 	BoundBroken
@@ -79,7 +84,7 @@ func (p Partition) Lag() (int64, bool) {
 	if !known {
 		return 0, false
 	}
-	return max(0, p.End-p.Blank-at), true
+	return max(0, p.End-p.Blank-p.Skip-at), true
 }
 
 // Position is where the group stands: its commit, or the log's start if its commit was
@@ -92,6 +97,8 @@ func (p Partition) Position() int64 {
 
 func (p Partition) place() (at int64, known bool) {
 	switch {
+	case p.Committed != nil && *p.Committed < p.Start && p.Reset == ResetLatest:
+		return p.End, true
 	case p.Committed != nil && !p.outOfRange():
 		return max(*p.Committed, p.Start), true
 	case p.End == p.Start, p.Reset == ResetLatest:
@@ -125,7 +132,7 @@ func (p Partition) Lost() int64 {
 	if p.Err != "" || p.Committed == nil {
 		return 0
 	}
-	return max(0, p.Start-*p.Committed)
+	return max(0, min(p.Start, p.End-p.Blank)-*p.Committed)
 }
 
 // Runway is how long it takes, at the present rates, until retention deletes what the group
@@ -135,6 +142,9 @@ func (p Partition) Runway() (time.Duration, bool) {
 	if p.Lost() > 0 {
 		return 0, true
 	}
+	if strings.HasSuffix(p.Topic, purged) {
+		return 0, false
+	}
 	behind, known := p.Lag()
 	nearer := p.Rates.Deleted - p.Rates.Consumed
 	if !known || behind == 0 || p.Committed == nil || !p.Rates.Known || nearer <= 0 {
@@ -142,6 +152,10 @@ func (p Partition) Runway() (time.Duration, bool) {
 	}
 	return inTime(p.Position()-p.Start, nearer), true
 }
+
+// purged is how the names of topics end from which Kafka Streams deletes what it has
+// processed, up to its commit.
+const purged = "-repartition"
 
 // Drain is how long it takes, at the present rates, until nothing waits. There is no such
 // time (false) if the lag does not become less, or is not known.

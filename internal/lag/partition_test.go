@@ -14,20 +14,23 @@ func TestLagOfAPartition(t *testing.T) {
 		lag, lost int64
 		unknown   string // why the lag is not known; "": it is
 	}{
-		"records wait":                          {Partition: Partition{Committed: at(7), End: 9}, lag: 2},
-		"the log begins later":                  {Partition: Partition{Committed: at(3), Start: 5, End: 9}, lag: 4, lost: 2},
-		"an empty log that nobody read":         {Partition: Partition{Start: 9, End: 9}},
-		"nothing committed":                     {Partition: Partition{Start: 4, End: 9}, unknown: "nothing was ever committed on orders-0, and 5 records wait"},
-		"nothing committed, from the earliest":  {Partition: Partition{Start: 4, End: 9, Reset: ResetEarliest}, lag: 5},
-		"nothing committed, from the latest":    {Partition: Partition{Start: 4, End: 9, Reset: ResetLatest}},
-		"out of range":                          {Partition: Partition{Committed: at(12), Start: 4, End: 9}, unknown: "offset 12 is committed on orders-0, and its log ends at 9"},
-		"out of range, from the earliest":       {Partition: Partition{Committed: at(12), Start: 4, End: 9, Reset: ResetEarliest}, lag: 5},
-		"out of range, from the latest":         {Partition: Partition{Committed: at(12), Start: 4, End: 9, Reset: ResetLatest}},
-		"beyond what is stable":                 {Partition: Partition{Committed: at(12), End: 9, ReadCommitted: true}},
-		"a marker at the end":                   {Partition: Partition{Committed: at(8), End: 9, Blank: 1}},
-		"a marker at the end, and read past it": {Partition: Partition{Committed: at(9), End: 9, Blank: 1}},
-		"a marker behind a record":              {Partition: Partition{Committed: at(7), End: 9, Blank: 1}, lag: 1},
-		"not read":                              {Partition: Partition{Err: "denied"}, unknown: ""},
+		"records wait":                                        {Partition: Partition{Committed: at(7), End: 9}, lag: 2},
+		"the log begins later":                                {Partition: Partition{Committed: at(3), Start: 5, End: 9}, lag: 4, lost: 2},
+		"an empty log that nobody read":                       {Partition: Partition{Start: 9, End: 9}},
+		"nothing committed":                                   {Partition: Partition{Start: 4, End: 9}, unknown: "nothing was ever committed on orders-0, and 5 records wait"},
+		"nothing committed, from the earliest":                {Partition: Partition{Start: 4, End: 9, Reset: ResetEarliest}, lag: 5},
+		"nothing committed, from the latest":                  {Partition: Partition{Start: 4, End: 9, Reset: ResetLatest}},
+		"out of range":                                        {Partition: Partition{Committed: at(12), Start: 4, End: 9}, unknown: "offset 12 is committed on orders-0, and its log ends at 9"},
+		"out of range, from the earliest":                     {Partition: Partition{Committed: at(12), Start: 4, End: 9, Reset: ResetEarliest}, lag: 5},
+		"out of range, from the latest":                       {Partition: Partition{Committed: at(12), Start: 4, End: 9, Reset: ResetLatest}},
+		"beyond what is stable":                               {Partition: Partition{Committed: at(12), End: 9, ReadCommitted: true}},
+		"a marker at the end":                                 {Partition: Partition{Committed: at(8), End: 9, Blank: 1}},
+		"a marker at the end, and read past it":               {Partition: Partition{Committed: at(9), End: 9, Blank: 1}},
+		"a marker behind a record":                            {Partition: Partition{Committed: at(7), End: 9, Blank: 1}, lag: 1},
+		"blank, and gone":                                     {Partition: Partition{Committed: at(8), Start: 9, End: 9, Blank: 1}},
+		"blank where it goes on":                              {Partition: Partition{Committed: at(7), End: 10, Skip: 1}, lag: 2},
+		"the log begins later, and it begins with the latest": {Partition: Partition{Committed: at(3), Start: 5, End: 9, Reset: ResetLatest}, lost: 2},
+		"not read": {Partition: Partition{Err: "denied"}, unknown: ""},
 	} {
 		p := c.Partition
 		p.TopicPartition = tp(0)
@@ -65,6 +68,12 @@ func TestRunwayAndDrain(t *testing.T) {
 		},
 		"retention has come": {Partition{Committed: at(10), Start: 40, End: 700}, 0, never},
 		"rates not known":    {Partition{Committed: at(100), Start: 40, End: 700}, never, never},
+		"Kafka Streams deletes what it has processed": {
+			Partition{
+				TopicPartition: TopicPartition{Topic: "app-KEY-repartition"}, Committed: at(100), Start: 100, End: 700,
+				Rates: Rates{Consumed: 10, Deleted: 11, Known: true},
+			}, never, time.Minute,
+		},
 		"nearly as quick as never": {
 			Partition{Committed: at(1), End: 1 << 62, Rates: Rates{Consumed: 1e-20, Known: true}}, never, longest,
 		},
@@ -73,7 +82,9 @@ func TestRunwayAndDrain(t *testing.T) {
 		},
 	} {
 		p := c.Partition
-		p.TopicPartition = tp(0)
+		if p.Topic == "" {
+			p.TopicPartition = tp(0)
+		}
 		if runway, has := p.Runway(); has != (c.runway != never) || has && runway != c.runway {
 			t.Errorf("%s: runway %s, %v; want %s", name, runway, has, c.runway)
 		}
@@ -90,8 +101,8 @@ func TestOfTheGroup(t *testing.T) {
 	near := Partition{TopicPartition: tp(1), Committed: at(100), Start: 90, End: 200, Rates: Rates{Deleted: 1, Known: true}}
 	gone := Partition{TopicPartition: tp(2), Committed: at(5), Start: 90, End: 90, Rates: Rates{Known: true}}
 	r := Reading{Partitions: []Partition{shrinks, near, gone}}
-	if lost := r.Lost(); lost != 85 {
-		t.Errorf("lost %d, want 85", lost)
+	if lost, known := r.Lost(); lost != 85 || !known {
+		t.Errorf("lost %d, known %v; want 85", lost, known)
 	}
 	if runway, where, has := r.Runway(); !has || runway != 0 || where.Partition != 2 {
 		t.Errorf("runway %s on %s", runway, where.TopicPartition)

@@ -109,15 +109,14 @@ func (w Window) Flow(partitions []TopicPartition) (Flow, bool) {
 	var sum Flow
 	for _, tp := range partitions {
 		a, b := first.Partition(tp), last.Partition(tp)
-		behindA, okA := a.Lag()
-		behindB, okB := b.Lag()
-		if !okA || !okB {
+		_, known := a.Lag()
+		behind, still := b.Lag()
+		if !known || !still {
 			return Flow{}, false
 		}
-		produced := max(0, b.End-a.End)
-		sum.Produced += produced
-		sum.Consumed += max(0, behindA+produced-behindB)
-		sum.Lag += behindB
+		sum.Produced += max(0, b.End-a.End)
+		sum.Consumed += max(0, b.Position()-a.Position())
+		sum.Lag += behind
 	}
 	return sum, true
 }
@@ -194,8 +193,8 @@ func (w Window) Standing(partitions []TopicPartition) (Partition, bool) {
 				return b, true
 			}
 		}
-		behind, known := a.Lag()
-		if _, still := b.Lag(); !known || !still || behind == 0 {
+		before, known := a.Lag()
+		if behind, still := b.Lag(); !known || !still || before == 0 || behind == 0 {
 			continue
 		}
 		if b.Position() == a.Position() {
@@ -230,13 +229,25 @@ func (r *Reading) Unplaced() string {
 	return ""
 }
 
-// Lost is how many records retention has deleted before the group had processed them.
-func (r *Reading) Lost() int64 {
-	var lost int64
+// Lost is how many records retention has deleted before the group had processed them; at
+// least so many if it is not known of every partition.
+func (r *Reading) Lost() (lost int64, known bool) {
+	known = true
 	for _, p := range r.Partitions {
 		lost += p.Lost()
+		known = known && p.Err == ""
 	}
-	return lost
+	return lost, known
+}
+
+// Unread is the first partition that could not be read; false if all were.
+func (r *Reading) Unread() (Partition, bool) {
+	for _, p := range r.Partitions {
+		if p.Err != "" {
+			return p, true
+		}
+	}
+	return Partition{}, false
 }
 
 // Runway is the shortest one of the group's partitions, and which has it; false if none
@@ -292,21 +303,22 @@ func (r *Reading) LagOf(partitions []TopicPartition) (int64, bool) {
 
 // Committed is those of some partitions that are worth judging: all but those
 // where records wait and nothing was ever committed, since with
-// auto.offset.reset=latest nothing ever may be.
+// auto.offset.reset=latest, which is not ruled out, nothing ever may be.
 func (r *Reading) Committed(partitions []TopicPartition) []TopicPartition {
 	var worth []TopicPartition
 	for _, tp := range partitions {
-		if p := r.Partition(tp); p.Err != "" || p.Committed != nil || p.End == p.Start {
+		if p := r.Partition(tp); p.Err != "" || p.Committed != nil || p.End == p.Start || p.Reset == ResetEarliest {
 			worth = append(worth, tp)
 		}
 	}
 	return worth
 }
 
-// Has says whether there are partitions of a topic.
-func (r *Reading) Has(topic string) bool {
-	at := sort.Search(len(r.Partitions), func(i int) bool { return r.Partitions[i].Topic >= topic })
-	return at < len(r.Partitions) && r.Partitions[at].Topic == topic
+// Of are the partitions of a topic.
+func (r *Reading) Of(topic string) []Partition {
+	from := sort.Search(len(r.Partitions), func(i int) bool { return r.Partitions[i].Topic >= topic })
+	to := sort.Search(len(r.Partitions), func(i int) bool { return r.Partitions[i].Topic > topic })
+	return r.Partitions[from:to]
 }
 
 // PartitionCounts is how many partitions each topic has.

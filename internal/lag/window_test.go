@@ -214,3 +214,17 @@ func TestUnrest(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestBlanksAreNoStandstill: a marker that was taken for a record, for a reading, is nothing
+// that a slot has not committed, and nothing that it has consumed.
+func TestBlanksAreNoStandstill(t *testing.T) {
+	before, after := known(0, 101, 0, 102), known(0, 101, 0, 102)
+	after.Blank = 1
+	w := Window{reading(0, before), reading(15, after)}
+	if p, stands := w.Standing([]TopicPartition{tp(0)}); stands {
+		t.Errorf("%+v stands", p)
+	}
+	if flow, ok := w.Flow([]TopicPartition{tp(0)}); !ok || flow != (Flow{}) {
+		t.Errorf("%+v, %v", flow, ok)
+	}
+}

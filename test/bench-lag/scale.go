@@ -76,7 +76,8 @@ func serve(ctx context.Context, s scale) error {
 			return fmt.Errorf("commit for %s: %w", group(i), err)
 		}
 	}
-	if err := errors.Join(client.Flush(ctx), failed); err != nil {
+	err = client.Flush(ctx) // before that, not all have failed that will
+	if err := errors.Join(err, failed); err != nil {
 		return fmt.Errorf("produce: %w", err)
 	}
 	fmt.Println(strings.Join(cluster.ListenAddrs(), ","))

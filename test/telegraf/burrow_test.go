@@ -123,8 +123,9 @@ func known(t *testing.T, collector *kafka.Collector, groups []string) map[string
 	add := func(measurement string, tags map[string]string, fields map[string]any) {
 		metrics[fmt.Sprint(measurement, tags)] = fields
 	}
-	for _, name := range collector.Topics() {
-		for partition, end := range collector.TopicEnds(name) {
+	all := kafka.Collectors{collector}
+	for _, name := range all.Topics() {
+		for partition, end := range all.TopicEnds(name) {
 			add("burrow_topic", map[string]string{"cluster": cluster, "topic": name, "partition": strconv.Itoa(partition)}, map[string]any{"offset": end})
 		}
 	}
