@@ -54,7 +54,7 @@ func (c *Clusters) Clusters() map[string]burrow.Cluster {
 	defer c.mu.Unlock()
 	clusters := map[string]burrow.Cluster{}
 	for key, connected := range c.connections {
-		clusters[key.Namespace+"."+key.Name] = connected.readers()
+		clusters[key.Namespace+"."+key.Name] = *connected.reads.Load()
 	}
 	return clusters
 }

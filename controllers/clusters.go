@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -47,6 +48,8 @@ type connection struct {
 	collector *kafka.Collector
 	stop      context.CancelFunc
 	watcher   *watcher // nil: no other groups are read
+	reads     atomic.Pointer[kafka.Collectors]
+	tail      atomic.Pointer[tail] // nil: commits are polled
 
 	// bounds were asked for at boundsAt.
 	bounds   kafka.SessionBounds
@@ -96,7 +99,10 @@ func (c *Clusters) Connect(cluster types.NamespacedName, version string, config 
 	options := c.Options
 	options.OnReading = func(group string) { c.wake(subject{cluster, group}) }
 	ctx, stop := context.WithCancel(context.Background())
-	made := &connection{version: version, config: config, client: opened, collector: kafka.NewCollector(opened, options), stop: stop}
+	made := &connection{version: version, config: config, client: opened, stop: stop}
+	options.ToldUntil = func() time.Time { return made.tail.Load().known() }
+	made.collector = kafka.NewCollector(opened, options)
+	made.reads.Store(&kafka.Collectors{made.collector})
 	c.connections[cluster] = made
 	for s, trackers := range c.trackers {
 		if s.cluster == cluster {
@@ -108,6 +114,7 @@ func (c *Clusters) Connect(cluster types.NamespacedName, version string, config 
 }
 
 func (c *connection) close() {
+	c.tail.Load().close()
 	c.watcher.close()
 	c.stop()
 	c.client.Close()

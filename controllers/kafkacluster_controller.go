@@ -77,6 +77,7 @@ func (r *KafkaClusterReconciler) connect(ctx context.Context, cluster *v1alpha1.
 	if err := r.Clusters.Watch(key, cluster.Spec.Watch); err != nil {
 		return kafka.Info{}, err
 	}
+	r.Clusters.Tail(key, cluster.Spec.Commits)
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	return r.Clusters.Ping(ctx, key)
@@ -111,6 +112,10 @@ func (r *KafkaClusterReconciler) report(ctx context.Context, cluster *v1alpha1.K
 		ready.Message = fmt.Sprintf("%d brokers answer", info.Brokers)
 		cluster.Status.ClusterID, cluster.Status.Brokers = info.ClusterID, info.Brokers
 		cluster.Status.SessionTimeout = r.boundsOf(ctx, cluster)
+		source, untold := r.Clusters.Commits(client.ObjectKeyFromObject(cluster))
+		if cluster.Status.Commits = source; untold != nil {
+			ready.Message += "; spec.commits: commits are polled: " + untold.Error()
+		}
 		watched, unlisted := r.Clusters.Watched(client.ObjectKeyFromObject(cluster))
 		if cluster.Status.WatchedGroups = watched; unlisted != nil {
 			ready.Message += "; spec.watch: the groups that are read are as they were: " + unlisted.Error()

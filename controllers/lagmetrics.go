@@ -122,7 +122,7 @@ func (c *Clusters) readings() []clusterRead {
 			}
 		}
 		_, err := connected.collector.Ping()
-		all = append(all, clusterRead{key, err == nil, connected.readers(), owners})
+		all = append(all, clusterRead{key, err == nil, *connected.reads.Load(), owners})
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
@@ -38,6 +39,7 @@ func (c *Clusters) Watch(cluster types.NamespacedName, spec *v1alpha1.Watch) err
 	}
 	connected.watcher.close()
 	connected.watcher = nil
+	connected.reads.Store(&kafka.Collectors{connected.collector})
 	if spec == nil {
 		return nil
 	}
@@ -46,12 +48,15 @@ func (c *Clusters) Watch(cluster types.NamespacedName, spec *v1alpha1.Watch) err
 		return err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	made := &watcher{spec: spec.DeepCopy(), client: client, collector: kafka.NewCollector(client, c.Options), stop: stop}
+	options := c.Options
+	options.ToldUntil = func() time.Time { return connected.tail.Load().known() }
+	made := &watcher{spec: spec.DeepCopy(), client: client, collector: kafka.NewCollector(client, options), stop: stop}
 	made.collector.Watch(func(group string) bool {
 		allowed := len(made.spec.Allow) == 0 || named(made.spec.Allow, group)
 		return allowed && !named(made.spec.Deny, group) && !connected.collector.Tracks(group)
 	})
 	connected.watcher = made
+	connected.reads.Store(&kafka.Collectors{connected.collector, made.collector})
 	go made.collector.Run(ctx)
 	return nil
 }
@@ -62,14 +67,6 @@ func (w *watcher) is(spec *v1alpha1.Watch) bool {
 		return spec == nil
 	}
 	return equality.Semantic.DeepEqual(w.spec, spec)
-}
-
-// readers of a connection.
-func (c *connection) readers() kafka.Collectors {
-	if c.watcher == nil {
-		return kafka.Collectors{c.collector}
-	}
-	return kafka.Collectors{c.collector, c.watcher.collector}
 }
 
 // Watched is how many groups are read since the cluster's spec names them, nil while that

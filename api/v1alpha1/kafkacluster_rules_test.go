@@ -50,6 +50,10 @@ var clusterRules = slices.Concat(
 			pass: `{spec: {allowedGroups: ["*", "orders*", orders]}}`, fail: `{spec: {allowedGroups: ["*orders"]}}`,
 			want: `spec.allowedGroups[0]: Invalid value: "*orders": spec.allowedGroups[0] in body should match '^[^*]*\*?$'`,
 		}, {
+			rule: "spec.commits enum",
+			pass: `{spec: {commits: OffsetsTopic}}`, fail: `{spec: {commits: Topic}}`,
+			want: `spec.commits: Unsupported value: "Topic": supported values: "Polling", "OffsetsTopic"`,
+		}, {
 			rule: "spec.sasl required credentials",
 			pass: `{spec: {sasl: {mechanism: PLAIN, credentials: {name: a}}}}`, fail: `{spec: {sasl: {mechanism: PLAIN}}}`,
 			want: "spec.sasl.credentials: Required value",

@@ -58,11 +58,29 @@ type KafkaClusterSpec struct {
 	// +kubebuilder:validation:items:Pattern=`^[^*]*\*?$`
 	// +listType=set
 	AllowedGroups []string `json:"allowedGroups,omitempty"`
+	// commits says where the groups' commits are read that their status is judged by.
+	// Polling: from what is committed whenever the groups are read. OffsetsTopic: from the
+	// topic __consumer_offsets, each with its own time, so that a consumer that commits the
+	// same offset again is told from one that is gone, and windows are full when the operator
+	// begins. All of that topic's traffic goes to the operator then, whose user needs READ on
+	// it; while it cannot be read commits are polled. Default: Polling.
+	// +optional
+	// +kubebuilder:validation:Enum=Polling;OffsetsTopic
+	Commits CommitSource `json:"commits,omitempty"`
 	// watch makes groups visible that no ConsumerGroup runs: their lag is in the metrics and
 	// in Burrow's HTTP API. An empty one is about all of them. Default: none.
 	// +optional
 	Watch *Watch `json:"watch,omitempty"`
 }
+
+// CommitSource is where commits are read.
+type CommitSource string
+
+// Where commits can be read.
+const (
+	CommitsPolled CommitSource = "Polling"
+	CommitsTailed CommitSource = "OffsetsTopic"
+)
 
 // KafkaTLS says how connections are encrypted. An empty one trusts the
 // system's certificate authorities.
@@ -123,6 +141,10 @@ type KafkaClusterStatus struct {
 	// brokers is how many brokers are there.
 	// +optional
 	Brokers int32 `json:"brokers,omitempty"`
+	// commits is where commits are read now: Polling also while the topic __consumer_offsets
+	// cannot be read. Absent: it is not known yet.
+	// +optional
+	Commits CommitSource `json:"commits,omitempty"`
 	// watchedGroups is how many groups are read since spec.watch names them. Absent: it
 	// names none, or they could not be listed yet.
 	// +optional

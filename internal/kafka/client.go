@@ -62,7 +62,10 @@ type Client struct {
 
 // Open prepares a connection. Nothing is sent before the first request: only a
 // Config that can never work is an error here.
-func Open(config Config, clientID string) (*Client, error) {
+func Open(config Config, clientID string) (*Client, error) { return open(config, clientID) }
+
+// open is Open with more options, which go before those that all connections have.
+func open(config Config, clientID string, more ...kgo.Opt) (*Client, error) {
 	if len(config.BootstrapServers) == 0 {
 		return nil, errors.New("opening a connection to Kafka: no bootstrap servers are given")
 	}
@@ -94,7 +97,7 @@ func Open(config Config, clientID string) (*Client, error) {
 		opts = append(opts, kgo.SASL(mechanism))
 	}
 	var err error
-	if c.kgo, err = kgo.NewClient(opts...); err != nil {
+	if c.kgo, err = kgo.NewClient(append(opts, more...)...); err != nil {
 		return nil, fmt.Errorf("opening a connection to %s: %w", c.servers(), err)
 	}
 	return c, nil

@@ -11,6 +11,15 @@ import (
 	"github.com/kohort-dev/kohort/internal/lag"
 )
 
+const (
+	// toldWithin is how old the time may be up to which all commits were told: otherwise what
+	// readings show counts as well.
+	toldWithin = 15 * time.Second
+	// toldAtMost is how many commits of a group are kept until it is read: of more, the
+	// newest, which are all that its windows take.
+	toldAtMost = 10_000
+)
+
 // tickTimeout bounds everything that one tick asks for.
 const tickTimeout = 8 * time.Second
 
@@ -26,6 +35,8 @@ type Options struct {
 	StartsInterval time.Duration
 	// WatchInterval between two lists of the groups that are there. Default: 60 s.
 	WatchInterval time.Duration
+	// ToldUntil is when all commits were told of by Tell. Nil: none are.
+	ToldUntil func() time.Time
 	// OnReading is told of each new reading. It must return at once.
 	OnReading func(group string)
 }
@@ -75,7 +86,8 @@ type tracked struct {
 	window     lag.Window
 	history    lag.History
 	rebalances lag.Rebalances
-	readAt     time.Time // when the last tick that read it began
+	readAt     time.Time  // when the last tick that read it began
+	told       []lag.Told // since it was read last
 	hurryUntil time.Time
 	atOnce     bool
 }
@@ -158,6 +170,20 @@ func (c *Collector) track(group string, target Target) {
 	}
 	t.target, t.atOnce = target, true
 	c.poke()
+}
+
+// Tell adds a commit of a group as it was written down.
+func (c *Collector) Tell(commit Commit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.groups[commit.Group]
+	if t == nil {
+		return
+	}
+	if len(t.told) == toldAtMost {
+		t.told = append(t.told[:0:0], t.told[toldAtMost/2:]...)
+	}
+	t.told = append(t.told, lag.Told{TopicPartition: commit.TopicPartition, Offset: commit.Offset, At: commit.At, Deleted: commit.Deleted})
 }
 
 // Untrack forgets a group and its readings.
@@ -368,6 +394,7 @@ func (c *Collector) tick(ctx context.Context, names []string) {
 
 	bounded, cancel := context.WithTimeout(ctx, tickTimeout)
 	defer cancel()
+	complete := c.opts.ToldUntil != nil && at.Sub(c.opts.ToldUntil()) < toldWithin
 	info, readings, err := c.read(bounded, at, asked)
 	if ctx.Err() != nil {
 		return // stopped in the middle: that says nothing about Kafka
@@ -379,7 +406,10 @@ func (c *Collector) tick(ctx context.Context, names []string) {
 	}
 	for name, reading := range readings {
 		if t := c.groups[name]; t != nil && t.target.equal(asked[name]) {
-			t.history.Judge(&reading, c.logsFor(t.target.isolation()), t.target.Rules)
+			t.history.Judge(&reading, lag.Evidence{
+				Log: c.logsFor(t.target.isolation()), Rules: t.target.Rules, Told: t.told, Complete: complete,
+			})
+			t.told = nil
 			t.count(&reading)
 			t.keep(reading, at)
 		}

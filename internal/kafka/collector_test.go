@@ -345,6 +345,46 @@ func TestRecreatedTopicBeginsAnew(t *testing.T) {
 	}
 }
 
+// TestToldCommits take the place of what readings show, as long as all of them are told.
+func TestToldCommits(t *testing.T) {
+	b := newFakeBroker(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	b.produce(t, "orders", 0, 9)
+	b.commit(t, "billing", "orders", 0, 7)
+	at := time.Date(2026, 11, 26, 3, 0, 0, 0, time.UTC)
+	until := at
+	c := NewCollector(b.client, Options{Now: func() time.Time { return at }, ToldUntil: func() time.Time { return until }})
+	c.Track("billing", Target{Topics: []string{"orders"}})
+	tp := lag.TopicPartition{Topic: "orders"}
+	kept := func() []lag.Commit {
+		t.Helper()
+		read(t, c)
+		judged, ok := c.Judged("billing")
+		if !ok {
+			t.Fatal("not read")
+		}
+		return judged.Commits[0]
+	}
+	if got := kept(); len(got) != 0 {
+		t.Errorf("none was told, and %v are kept", got)
+	}
+	c.Tell(Commit{Group: "others", TopicPartition: tp, Offset: 1, At: at})
+	c.Tell(Commit{Group: "billing", TopicPartition: tp, Offset: 5, At: at.Add(-time.Minute)})
+	c.Tell(Commit{Group: "billing", TopicPartition: tp, Offset: 7, At: at.Add(10 * time.Second)})
+	at = at.Add(10 * time.Second)
+	until = at
+	want := []lag.Commit{{Offset: 5, At: at.Add(-70 * time.Second), Lag: lag.Unknown}, {Offset: 7, At: at, Lag: 2}}
+	sameTime := cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })
+	if diff := cmp.Diff(want, kept(), sameTime); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	at = at.Add(time.Minute) // nothing more was told: what is read counts again
+	b.commit(t, "billing", "orders", 0, 8)
+	want = append(want, lag.Commit{Offset: 8, At: at, Lag: 1})
+	if diff := cmp.Diff(want, kept(), sameTime); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 func TestRunTracksHurriesAndForgets(t *testing.T) {
 	b := newFakeBroker(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
 	var calm, hurried atomic.Int64

@@ -12,6 +12,16 @@ import (
 // it that reads it. So what is watched, and may be very much, never holds up what is run.
 type Collectors []*Collector
 
+// Tracks says whether one reads a group.
+func (c Collectors) Tracks(group string) bool { return c.of(group) != nil }
+
+// Tell adds a commit to what is known of its group.
+func (c Collectors) Tell(commit Commit) {
+	for _, collector := range c {
+		collector.Tell(commit)
+	}
+}
+
 // of a group; nil if none reads it.
 func (c Collectors) of(group string) *Collector {
 	for _, collector := range c {

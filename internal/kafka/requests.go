@@ -277,6 +277,13 @@ func (c *Client) offsets(ctx context.Context, l listing, partitions []lag.TopicP
 	}
 }
 
+// offsetsOf is the same as a map, at the same timestamp or end of all logs.
+func (c *Client) offsetsOf(ctx context.Context, timestamp int64, partitions []lag.TopicPartition) map[lag.TopicPartition]offset {
+	all := make(map[lag.TopicPartition]offset, len(partitions))
+	c.offsets(ctx, listing{timestamp: endOfLog(timestamp)}, partitions, func(tp lag.TopicPartition, o offset) { all[tp] = o })
+	return all
+}
+
 // impossible is an offset that there cannot be.
 func impossible(at int64) offset {
 	return offset{err: fmt.Sprintf("the broker answers with offset %d, which there cannot be", at)}

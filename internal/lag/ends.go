@@ -79,6 +79,15 @@ func (e *Ends) Rate(since time.Time) (perSecond float64, known bool) {
 	return float64(to.offset-from.offset) / passed.Seconds(), true
 }
 
+// At is where the log ended at a time, by a steady rate between what was seen; not known of
+// a time before the first that is remembered.
+func (e *Ends) At(at time.Time) (offset int64, known bool) {
+	if len(e.kept) == 0 || at.UnixMilli() < e.kept[0].at {
+		return 0, false
+	}
+	return e.at(at.UnixMilli()).offset, true
+}
+
 // at is where the log ended at a time, by a steady rate between what was seen; the first
 // that is remembered, if that is later.
 func (e *Ends) at(at int64) end {

@@ -54,26 +54,77 @@ func (p *pace) add(at time.Time, offset int64) (perSecond float64, known bool) {
 // where it began, as it was seen from time to time. Nil: nothing.
 type Log struct{ Ends, Starts *Ends }
 
+// Evidence is by what a reading is judged, beside those before.
+type Evidence struct {
+	// Log is what is remembered of a partition's.
+	Log   func(TopicPartition) Log
+	Rules Rules
+	// Told are the group's commits since the reading before, as its coordinator wrote them
+	// down. Complete: these are all, and what the reading shows is none besides.
+	Told     []Told
+	Complete bool
+}
+
+// Told is a commit, with its own time.
+type Told struct {
+	TopicPartition
+	Offset int64
+	At     time.Time
+	// Deleted: there is no commit any more.
+	Deleted bool
+}
+
 // Judge puts into a reading, which is the group's next one, what follows from it and from
 // those before: of each partition its Status, its Rates, and when its oldest record that
-// waits was appended. log is what is remembered of a partition's.
-func (h *History) Judge(r *Reading, log func(TopicPartition) Log, rules Rules) {
+// waits was appended.
+func (h *History) Judge(r *Reading, e Evidence) {
 	if r.Err != "" {
 		return
 	}
 	h.follow(r)
+	for _, commit := range e.Told {
+		if at, found := h.find(commit.TopicPartition); found {
+			h.partitions[at].tell(commit, e.Log(commit.TopicPartition), e.Rules)
+		}
+	}
 	for i := range r.Partitions {
-		if log := log(r.Partitions[i].TopicPartition); log.Ends != nil {
-			h.partitions[i].judge(&r.Partitions[i], r.At, log, rules)
+		if log := e.Log(r.Partitions[i].TopicPartition); log.Ends != nil {
+			h.partitions[i].judge(&r.Partitions[i], r.At, log, e)
 		}
 	}
 }
 
-func (past *committedTo) judge(p *Partition, at time.Time, log Log, rules Rules) {
+// of has what is remembered be of a log: if it is another one, nothing is.
+func (past *committedTo) of(log Log) {
 	if log.Ends != past.log {
 		past.log, past.commits, past.pace = log.Ends, Commits{}, pace{}
 	}
-	past.commits.Poll(at, *p, past.owned, rules)
+}
+
+// tell adds a commit. How many records waited behind it is known if the log was watched
+// then.
+func (past *committedTo) tell(commit Told, log Log, rules Rules) {
+	if log.Ends == nil {
+		return
+	}
+	past.of(log)
+	if commit.Deleted {
+		past.commits = Commits{}
+		return
+	}
+	behind := int64(Unknown)
+	if end, known := log.Ends.At(commit.At); known {
+		behind = max(0, end-commit.Offset)
+	}
+	past.commits.Add(commit.At, commit.Offset, behind, rules)
+}
+
+func (past *committedTo) judge(p *Partition, at time.Time, log Log, e Evidence) {
+	past.of(log)
+	rules := e.Rules
+	if !e.Complete {
+		past.commits.Poll(at, *p, past.owned, rules)
+	}
 	p.Rates = past.rates(p, at, log)
 	behind, known := p.Lag()
 	if !known {

@@ -13,6 +13,15 @@ type watched struct {
 	rules   Rules
 	at      int
 	last    Reading
+	tells   []Told // nil: nobody tells of commits
+}
+
+// told are the commits up to a time that were not told yet.
+func (w *watched) told(until time.Time) (told []Told) {
+	for len(w.tells) > 0 && !w.tells[0].At.After(until) {
+		told, w.tells = append(told, w.tells[0]), w.tells[1:]
+	}
+	return told
 }
 
 func (w *watched) watch(seconds int, reading func(second int) Reading) {
@@ -28,7 +37,9 @@ func (w *watched) watch(seconds int, reading func(second int) Reading) {
 			}
 			w.ends[p.TopicPartition].Add(r.At, p.End)
 		}
-		w.history.Judge(&r, func(tp TopicPartition) Log { return Log{Ends: w.ends[tp]} }, w.rules)
+		w.history.Judge(&r, Evidence{
+			Log: func(tp TopicPartition) Log { return Log{Ends: w.ends[tp]} }, Rules: w.rules, Told: w.told(r.At), Complete: w.tells != nil,
+		})
 		w.last = r
 	}
 }
@@ -206,7 +217,7 @@ func BenchmarkJudge(b *testing.B) {
 	for tick := range 120 {
 		at(tick)
 		for i := range histories {
-			histories[i].Judge(&r, log, DefaultRules)
+			histories[i].Judge(&r, Evidence{Log: log, Rules: DefaultRules})
 		}
 	}
 	window := float64(heap()-before) / (groups * partitions)
@@ -217,7 +228,7 @@ func BenchmarkJudge(b *testing.B) {
 			tick, next = tick+1, 0
 			at(tick)
 		}
-		histories[next].Judge(&r, log, DefaultRules)
+		histories[next].Judge(&r, Evidence{Log: log, Rules: DefaultRules})
 		next++
 	}
 	b.ReportMetric(window, "B/window")
@@ -233,4 +244,34 @@ func heap() uint64 {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// TestTold: an idle consumer that commits the same offset again is told from one that is
+// dead by its commits, whoever owns the partition.
+func TestTold(t *testing.T) {
+	owner := []Member{{Assigned: []TopicPartition{tp(0)}}}
+	reading := func(int) Reading {
+		return Reading{Members: owner, Partitions: []Partition{committed(0, 7, 100)}}
+	}
+	commit := func(second int) Told {
+		return Told{TopicPartition: tp(0), Offset: 7, At: epoch.Add(time.Duration(second) * time.Second)}
+	}
+	alive := watched{tells: []Told{}}
+	for second := 0; second < 400; second += 3 {
+		alive.tells = append(alive.tells, commit(second))
+	}
+	alive.watch(400, reading)
+	if got := alive.last.Status(); got != StatusErr || alive.last.Partitions[0].Status != StatusStall {
+		t.Errorf("it commits the same again and again: %s", alive.last.Partitions[0].Status)
+	}
+	dead := watched{tells: []Told{commit(0), commit(50), commit(90)}}
+	dead.watch(400, reading)
+	if got := dead.last.Partitions[0].Status; got != StatusStop {
+		t.Errorf("it commits nothing any more: %s", got)
+	}
+	deleted := watched{tells: []Told{commit(0), commit(50), {TopicPartition: tp(0), At: commit(60).At, Deleted: true}}}
+	deleted.watch(400, reading)
+	if all := deleted.history.Judged(deleted.last, deleted.rules).Commits[0]; len(all) != 0 {
+		t.Errorf("commits that were deleted are remembered: %+v", all)
+	}
 }
