@@ -28,7 +28,13 @@ var _ = Describe("Lag", func() {
 		Expect(stage.Client.Get(ctx, ctrlclient.ObjectKey{Namespace: g.namespace, Name: "kafka"}, cluster)).To(Succeed())
 		before := cluster.DeepCopy()
 		cluster.Spec.Watch = &v1alpha1.Watch{Allow: []string{g.namespace + "-*"}}
+		cluster.Spec.Commits = v1alpha1.CommitsTailed
 		Expect(stage.Client.Patch(ctx, cluster, ctrlclient.MergeFrom(before))).To(Succeed())
+		Eventually(func(e Gomega) {
+			e.Expect(stage.Client.Get(ctx, ctrlclient.ObjectKeyFromObject(cluster), cluster)).To(Succeed())
+			e.Expect(cluster.Status.WatchedGroups).To(HaveValue(BeEquivalentTo(1)))
+			e.Expect(cluster.Status.Commits).To(Equal(v1alpha1.CommitsTailed))
+		}).WithContext(ctx).Should(Succeed())
 
 		Eventually(func(e Gomega) {
 			ours, theirs := burrowLag(ctx, e, g.namespace, g.namespace), burrowLag(ctx, e, g.namespace, other)
