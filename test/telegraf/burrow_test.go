@@ -29,10 +29,10 @@ const (
 	patience = 30 * time.Second
 )
 
-type source struct{ collector *kafka.Collector }
+type source struct{ collectors kafka.Collectors }
 
 func (s source) Clusters() map[string]kohort.Cluster {
-	return map[string]kohort.Cluster{cluster: s.collector}
+	return map[string]kohort.Cluster{cluster: s.collectors}
 }
 
 // broker has records in three partitions.
@@ -94,7 +94,7 @@ func TestTelegraf(t *testing.T) {
 		}
 	}
 
-	server := kohort.NewServer(kohort.Options{Source: source{collector}})
+	server := kohort.NewServer(kohort.Options{Source: source{kafka.Collectors{collector}}})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
