@@ -11,6 +11,10 @@ import (
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
+// maxMessage is how long the message of a condition may become, in bytes: the API server
+// takes 32,768, and there are nine of them.
+const maxMessage = 8 << 10
+
 // setConditions sets all conditions from what was seen and decided.
 func setConditions(s seen, p plan, status *v1alpha1.ConsumerGroupStatus) {
 	s.set(status, v1alpha1.ConditionReady, readyOf(s, p, status.Message))
@@ -40,6 +44,7 @@ func setConditions(s seen, p plan, status *v1alpha1.ConsumerGroupStatus) {
 }
 
 func (s seen) set(status *v1alpha1.ConsumerGroupStatus, kind string, c metav1.Condition) {
+	c.Message = shortened(c.Message, maxMessage)
 	c.Type, c.ObservedGeneration, c.LastTransitionTime = kind, s.group.Generation, metav1.NewTime(s.now)
 	meta.SetStatusCondition(&status.Conditions, c)
 }
@@ -75,9 +80,9 @@ func readyOf(s seen, p plan, message string) metav1.Condition {
 	case !s.group.DeletionTimestamp.IsZero():
 		return no(v1alpha1.ReasonDeleting, message)
 	case len(s.lingering) > 0:
-		return no(v1alpha1.ReasonPodNotEnding, strings.Join(s.lingering, "; "))
+		return no(v1alpha1.ReasonPodNotEnding, listed(s.lingering))
 	case len(s.failing) > 0:
-		return no(v1alpha1.ReasonPodsNotStarting, strings.Join(s.failing, "; "))
+		return no(v1alpha1.ReasonPodsNotStarting, listed(s.failing))
 	case r.Phase == v1alpha1.PhasePaused && heldBack(p):
 		return no(v1alpha1.ReasonPaused, message)
 	}
@@ -91,6 +96,16 @@ func readyOf(s seen, p plan, message string) metav1.Condition {
 		return no(notSettled(s), r.Settled)
 	}
 	return yes(v1alpha1.ReasonRunning, message)
+}
+
+// listed are the first of some problems, and how many others there are: a condition has no
+// room for those of a thousand pods.
+func listed(problems []string) string {
+	const most = 5
+	if more := len(problems) - most; more > 0 {
+		return strings.Join(problems[:most], "; ") + fmt.Sprintf("; and %d more", more)
+	}
+	return strings.Join(problems, "; ")
 }
 
 // heldBack says whether a pause keeps anything from happening.

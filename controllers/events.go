@@ -27,17 +27,17 @@ const maxNote = 1024
 
 func (r *ConsumerGroupReconciler) tell(group *v1alpha1.ConsumerGroup, notes []note) {
 	for _, n := range notes {
-		r.Recorder.Eventf(group, nil, n.kind, n.reason, action, "%s", shortened(n.text))
+		r.Recorder.Eventf(group, nil, n.kind, n.reason, action, "%s", shortened(n.text, maxNote))
 	}
 }
 
-// shortened cuts a text that is too long for a note.
-func shortened(text string) string {
+// shortened cuts a text that has more than so many bytes.
+func shortened(text string, most int) string {
 	const more = "…"
-	if len(text) <= maxNote {
+	if len(text) <= most {
 		return text
 	}
-	return strings.ToValidUTF8(text[:maxNote-len(more)], "") + more
+	return strings.ToValidUTF8(text[:most-len(more)], "") + more
 }
 
 func (r *ConsumerGroupReconciler) note(group *v1alpha1.ConsumerGroup, reason, format string, args ...any) {

@@ -291,9 +291,12 @@ func (s seen) withPod(p podSeen, holder *corev1.Pod, node nodeSeen) seen {
 	s.pods = append(s.pods, pod)
 	if p.Problem != "" {
 		text := fmt.Sprintf("pod %s: %s", p.object.Name, p.Problem)
-		if p.Deleting {
+		state := s.group.Status.State
+		waits := state.Blue != nil && state.Rollout == nil && p.Revision == state.Blue.Revision && !p.Activated
+		switch {
+		case p.Deleting:
 			s.lingering = append(s.lingering, text)
-		} else {
+		case !waits: // to be gone back to: nobody suffers from what is the matter with it
 			s.failing = append(s.failing, text)
 		}
 	}

@@ -28,21 +28,6 @@ func TestRounded(t *testing.T) {
 	}
 }
 
-func TestCompact(t *testing.T) {
-	tp := func(topic string, p int32) lag.TopicPartition { return lag.TopicPartition{Topic: topic, Partition: p} }
-	for want, partitions := range map[string][]lag.TopicPartition{
-		"":                       nil,
-		"orders:4":               {tp("orders", 4)},
-		"orders:0-3,refunds:1":   {tp("refunds", 1), tp("orders", 0), tp("orders", 2), tp("orders", 1), tp("orders", 3)},
-		"orders:0,2-3,5":         {tp("orders", 0), tp("orders", 2), tp("orders", 3), tp("orders", 5)},
-		"orders:9-10,refunds:11": {tp("orders", 10), tp("orders", 9), tp("refunds", 11)},
-	} {
-		if got := compact(partitions); got != want {
-			t.Errorf("compact(%v) = %q, want %q", partitions, got, want)
-		}
-	}
-}
-
 // world of a group with one slot that consumes.
 func consuming(now time.Time, behind int64) (seen, plan) {
 	size := int32(1)

@@ -121,6 +121,9 @@ func needed(s seen, p plan) map[string]bool {
 		for _, slot := range state.Slots {
 			all[slot.Revision] = true
 		}
+		if state.Blue != nil {
+			all[state.Blue.Revision] = true
+		}
 		if state.Rollout != nil {
 			all[state.Rollout.From], all[state.Rollout.To] = true, true
 		}

@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -47,7 +46,7 @@ func slotStatuses(s seen, p plan, due bool) []v1alpha1.SlotStatus {
 			members = reading.MembersOf(slot.InstanceIDs)
 		}
 		if owned := lag.Owned(members); len(owned) > 0 {
-			slot.Partitions = compact(owned)
+			slot.Partitions = lag.Compact(owned)
 			slot.Lag = slotLag(reading, owned, before[ordinal].Lag, due)
 		}
 		slot.Status = slotWord(s.pods, ordinal, known[ordinal], len(members) == len(slot.InstanceIDs))
@@ -67,33 +66,6 @@ func slotLag(reading *lag.Reading, owned []lag.TopicPartition, before *int64, du
 	}
 	behind = rounded(behind)
 	return &behind
-}
-
-// compact writes partitions as orders:0-3,refunds:1.
-func compact(partitions []lag.TopicPartition) string {
-	sorted := slices.Clone(partitions)
-	slices.SortFunc(sorted, lag.TopicPartition.Compare)
-	var text strings.Builder
-	for i := 0; i < len(sorted); {
-		last := i
-		for last+1 < len(sorted) && sorted[last+1].Topic == sorted[i].Topic && sorted[last+1].Partition == sorted[last].Partition+1 {
-			last++
-		}
-		switch {
-		case i == 0:
-			text.WriteString(sorted[i].Topic + ":")
-		case sorted[i].Topic != sorted[i-1].Topic:
-			text.WriteString("," + sorted[i].Topic + ":")
-		default:
-			text.WriteString(",")
-		}
-		fmt.Fprint(&text, sorted[i].Partition)
-		if last > i {
-			fmt.Fprintf(&text, "-%d", sorted[last].Partition)
-		}
-		i = last + 1
-	}
-	return text.String()
 }
 
 // slotWord is the state of a slot in a word, and what is wrong.

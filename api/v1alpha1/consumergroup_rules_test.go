@@ -154,7 +154,7 @@ var groupRules = slices.Concat(
 	},
 	bounds("spec.replicas", 0, 1000),
 	bounds("spec.consumer.consumersPerPod", 1, 100),
-	consumerRules, membershipRules, rolloutRules, scalingRules, lagRules,
+	consumerRules, membershipRules, rolloutRules, scalingRules, lagRules, canaryRules,
 )
 
 var membershipRules = slices.Concat(
@@ -291,6 +291,29 @@ var rolloutRules = slices.Concat(
 			pass: `{spec: {rollout: {progressDeadlineSeconds: 86400}}}`,
 			fail: `{spec: {rollout: {progressDeadlineSeconds: 86401}}}`,
 			want: "spec.rollout.progressDeadlineSeconds: Invalid value: 86401: spec.rollout.progressDeadlineSeconds in body should be less than or equal to 86400",
+		}, {
+			rule: "spec.rollout rule: rollout.blueGreen needs rollout.strategy BlueGreen",
+			pass: `{spec: {rollout: {strategy: BlueGreen, blueGreen: {keepBlueSeconds: 0}}}}`,
+			fail: `{spec: {rollout: {strategy: Rolling, blueGreen: {keepBlueSeconds: 0}}}}`,
+			want: "spec.rollout: Invalid value: rollout.blueGreen needs rollout.strategy BlueGreen",
+		}, {
+			rule: "spec.rollout rule: rollout.warm cannot be Never with rollout.strategy BlueGreen, which waits for warm successors: set Auto or Always",
+			pass: `{spec: {rollout: {strategy: BlueGreen, warm: Always}}}`, fail: `{spec: {rollout: {strategy: BlueGreen, warm: Never}}}`,
+			want: "spec.rollout: Invalid value: rollout.warm cannot be Never with rollout.strategy BlueGreen",
+		}, {
+			rule: "spec.rollout.strategy enum",
+			pass: `{spec: {rollout: {strategy: Rolling}}}`, fail: `{spec: {rollout: {strategy: Recreate}}}`,
+			want: `spec.rollout.strategy: Unsupported value: "Recreate": supported values: "Rolling", "BlueGreen", "Canary"`,
+		}, {
+			rule: "spec.rollout.blueGreen.keepBlueSeconds minimum",
+			pass: `{spec: {rollout: {strategy: BlueGreen, blueGreen: {keepBlueSeconds: 0}}}}`,
+			fail: `{spec: {rollout: {strategy: BlueGreen, blueGreen: {keepBlueSeconds: -1}}}}`,
+			want: "spec.rollout.blueGreen.keepBlueSeconds: Invalid value: -1: spec.rollout.blueGreen.keepBlueSeconds in body should be greater than or equal to 0",
+		}, {
+			rule: "spec.rollout.blueGreen.keepBlueSeconds maximum",
+			pass: `{spec: {rollout: {strategy: BlueGreen, blueGreen: {keepBlueSeconds: 86400}}}}`,
+			fail: `{spec: {rollout: {strategy: BlueGreen, blueGreen: {keepBlueSeconds: 86401}}}}`,
+			want: "spec.rollout.blueGreen.keepBlueSeconds: Invalid value: 86401: spec.rollout.blueGreen.keepBlueSeconds in body should be less than or equal to 86400",
 		}, {
 			rule: "spec.rollout.warm enum",
 			pass: `{spec: {rollout: {warm: Never}}}`, fail: `{spec: {rollout: {warm: Cold}}}`,

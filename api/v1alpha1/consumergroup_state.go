@@ -22,6 +22,13 @@ type GroupState struct {
 	// rollout that runs, or the last one if it did not succeed.
 	// +optional
 	Rollout *RolloutState `json:"rollout,omitempty"`
+	// promoted is the revision that the annotation kohort.dev/promote has promoted, while it
+	// still names it: it does not promote it another time.
+	// +optional
+	Promoted string `json:"promoted,omitempty"`
+	// blue is the revision before the last release, while its pods stand warm.
+	// +optional
+	Blue *BlueState `json:"blue,omitempty"`
 	// restarts are the last ones that were measured, the newest last: what the session
 	// timeout is derived from.
 	// +optional
@@ -34,6 +41,14 @@ type GroupState struct {
 	// when all have one.
 	// +optional
 	Forced *ForcedState `json:"forced,omitempty"`
+}
+
+// BlueState is a revision that can be gone back to at once.
+type BlueState struct {
+	// revision of the pods that stand warm.
+	Revision string `json:"revision"`
+	// until when they do.
+	Until metav1.MicroTime `json:"until"`
 }
 
 // ForcedState are rebalances that were forced.
@@ -170,11 +185,41 @@ type RolloutState struct {
 	To string `json:"to"`
 	// stage is where it stands.
 	Stage RolloutStage `json:"stage"`
+	// strategy by which it goes. Absent: Rolling.
+	// +optional
+	Strategy Strategy `json:"strategy,omitempty"`
 	// startedAt is when it began.
 	StartedAt metav1.MicroTime `json:"startedAt"`
 	// progressAt is when a slot last came through the gate; moved on by the
 	// time without a reading.
 	ProgressAt metav1.MicroTime `json:"progressAt"`
+	// awaits: it hands nothing over by BlueGreen before a person promotes it.
+	// +optional
+	Awaits bool `json:"awaits,omitempty"`
+	// back: it goes to the revision whose pods stood warm when it began.
+	// +optional
+	Back bool `json:"back,omitempty"`
+	// then is the strategy by which a canary's other slots follow.
+	// +optional
+	Then Strategy `json:"then,omitempty"`
+	// steps of a canary, as they were when it began.
+	// +optional
+	// +listType=atomic
+	Steps []CanaryStep `json:"steps,omitempty"`
+	// step of a canary that it is at, from 0 on; as many as there are when the others follow.
+	// +optional
+	Step int32 `json:"step,omitempty"`
+	// chosen are the ordinals that a canary has by now.
+	// +optional
+	// +listType=set
+	Chosen []int32 `json:"chosen,omitempty"`
+	// chosenFor is for how many steps they were chosen.
+	// +optional
+	ChosenFor int32 `json:"chosenFor,omitempty"`
+	// stepDone is when all of them had come through the gate, moved on by the time in which
+	// nobody could watch them. Absent: they have not yet.
+	// +optional
+	StepDone *metav1.MicroTime `json:"stepDone,omitempty"`
 	// begun are the ordinals that are being or were handed to the revision to.
 	// +optional
 	// +listType=set
@@ -187,6 +232,9 @@ type RolloutState struct {
 	// pause, or a slot waits for a person.
 	// +optional
 	UnknownSince *metav1.MicroTime `json:"unknownSince,omitempty"`
+	// blindSince: since when there is no fresh reading, or a pause, in which nothing goes on.
+	// +optional
+	BlindSince *metav1.MicroTime `json:"blindSince,omitempty"`
 	// baseline is what the group was like before.
 	Baseline Baseline `json:"baseline"`
 	// failure is why the gate failed.

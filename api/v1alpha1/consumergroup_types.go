@@ -172,12 +172,29 @@ type ScalingRules struct {
 	StabilizationWindowSeconds *int32 `json:"stabilizationWindowSeconds,omitempty"`
 }
 
-// Rollout says how a changed template replaces the running one: slot by slot,
-// each under the same identity, so that the group does not rebalance.
+// Rollout says how a changed template replaces the running one, in each slot under
+// the same identity, so that the group does not rebalance.
 //
+// +kubebuilder:validation:XValidation:rule="!has(self.blueGreen) || has(self.strategy) && self.strategy == 'BlueGreen'",message="rollout.blueGreen needs rollout.strategy BlueGreen"
+// +kubebuilder:validation:XValidation:rule="has(self.canary) == (has(self.strategy) && self.strategy == 'Canary')",message="rollout.strategy Canary needs rollout.canary, which says in which steps; no other one has it"
+// +kubebuilder:validation:XValidation:rule="!((has(self.strategy) && self.strategy == 'BlueGreen' || has(self.canary) && has(self.canary.then) && self.canary.then == 'BlueGreen') && has(self.warm) && self.warm == 'Never')",message="rollout.warm cannot be Never with rollout.strategy BlueGreen, which waits for warm successors: set Auto or Always"
 // +kubebuilder:validation:XValidation:rule="(has(self.gate) && has(self.gate.settledSeconds) ? self.gate.settledSeconds : 20) < (has(self.progressDeadlineSeconds) ? self.progressDeadlineSeconds : 600)",message="rollout.gate.settledSeconds must be less than rollout.progressDeadlineSeconds, or no slot can pass the gate in time"
 type Rollout struct {
-	// maxUnavailable is how many slots may be in handover at once. Default: 1.
+	// strategy says how. Rolling: slot by slot, each through the gate before the next.
+	// BlueGreen: when all successors stand warm, all slots at once; it needs room for
+	// twice the pods. Canary: some slots or partitions first, step by step, then the rest.
+	// Default: Rolling.
+	// +optional
+	// +kubebuilder:validation:Enum=Rolling;BlueGreen;Canary
+	Strategy Strategy `json:"strategy,omitempty"`
+	// canary is about the strategy Canary.
+	// +optional
+	Canary *Canary `json:"canary,omitempty"`
+	// blueGreen is about the strategy BlueGreen.
+	// +optional
+	BlueGreen *BlueGreen `json:"blueGreen,omitempty"`
+	// maxUnavailable is how many slots may be in handover at once; by BlueGreen all are.
+	// Default: 1.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
@@ -218,6 +235,92 @@ const (
 	WarmAlways Warm = "Always"
 	WarmNever  Warm = "Never"
 )
+
+// Strategy is how a rollout goes from slot to slot.
+type Strategy string
+
+// The strategies.
+const (
+	StrategyRolling   Strategy = "Rolling"
+	StrategyBlueGreen Strategy = "BlueGreen"
+	StrategyCanary    Strategy = "Canary"
+)
+
+// Canary is about the strategy Canary.
+type Canary struct {
+	// steps in which slots are handed over. After the last one the others follow. A rollout
+	// goes on by the steps with which it began.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=20
+	// +listType=atomic
+	Steps []CanaryStep `json:"steps"`
+	// then is how the other slots follow: Rolling or BlueGreen. Default: Rolling.
+	// +optional
+	// +kubebuilder:validation:Enum=Rolling;BlueGreen
+	Then Strategy `json:"then,omitempty"`
+}
+
+// CanaryStep is one step of a canary: which slots, and what comes after it.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.slots) != has(self.partitions)",message="a step names either slots or partitions"
+type CanaryStep struct {
+	// slots is how many of them run the new revision after this step, those of the steps
+	// before included.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	Slots *int32 `json:"slots,omitempty"`
+	// partitions whose slots are handed over, as they are owned when the step begins: with
+	// all that these slots own besides. What they are then is in status.message.
+	// +optional
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=10
+	// +listType=map
+	// +listMapKey=topic
+	Partitions []CanaryPartitions `json:"partitions,omitempty"`
+	// pause after the step, when its slots have come through the gate: they are watched for
+	// as long. Default: none.
+	// +optional
+	Pause *CanaryPause `json:"pause,omitempty"`
+}
+
+// CanaryPartitions are some of a topic.
+type CanaryPartitions struct {
+	// topic is one of spec.topics.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=249
+	Topic string `json:"topic"`
+	// partitions of it, as 0-3 or 0,2,4.
+	// +kubebuilder:validation:MaxLength=100
+	// +kubebuilder:validation:Pattern=`^[0-9]{1,6}(-[0-9]{1,6})?(,[0-9]{1,6}(-[0-9]{1,6})?)*$`
+	Partitions string `json:"partitions"`
+}
+
+// CanaryPause is what a step waits for.
+type CanaryPause struct {
+	// seconds that it lasts. Default: until a person promotes the step, by the annotation
+	// kohort.dev/promote that status.message names.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=604800
+	Seconds *int32 `json:"seconds,omitempty"`
+}
+
+// BlueGreen is about the strategy BlueGreen.
+type BlueGreen struct {
+	// autoPromote: all slots are handed over as soon as that can be. false: when a person
+	// says so, by the annotation kohort.dev/promote with the update revision as its value;
+	// until then the successors stand warm, and no deadline runs. Default: true.
+	// +optional
+	AutoPromote *bool `json:"autoPromote,omitempty"`
+	// keepBlueSeconds is for how long, after a release, pods of the revision before stand
+	// warm: to apply its template again is a handover of all slots at once then. They take
+	// the room of the group once more. 0: they do not. Default: 300.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	KeepBlueSeconds *int32 `json:"keepBlueSeconds,omitempty"`
+}
 
 // OnFailure is what happens when the gate fails.
 type OnFailure string

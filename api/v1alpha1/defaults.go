@@ -1,6 +1,10 @@
 package v1alpha1
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // GroupID is the group.id of the consumers.
 func (g *ConsumerGroup) GroupID() string {
@@ -111,6 +115,73 @@ func (m Membership) Heartbeat() time.Duration {
 
 // Budget is how many slots may be in handover at once.
 func (r Rollout) Budget() int { return int(valueOr(r.MaxUnavailable, 1)) }
+
+// EffectiveStrategy is the strategy, or its default.
+func (r Rollout) EffectiveStrategy() Strategy {
+	if r.Strategy == "" {
+		return StrategyRolling
+	}
+	return r.Strategy
+}
+
+// WaitsForPromotion says whether a person has to promote a release by BlueGreen.
+func (r Rollout) WaitsForPromotion() bool {
+	return r.BlueGreen != nil && r.BlueGreen.AutoPromote != nil && !*r.BlueGreen.AutoPromote
+}
+
+// CanarySteps are the steps of a canary; none by another strategy.
+func (r Rollout) CanarySteps() []CanaryStep {
+	if r.Strategy != StrategyCanary || r.Canary == nil {
+		return nil
+	}
+	return r.Canary.Steps
+}
+
+// Lasts is how long a pause lasts; 0: until it is promoted.
+func (p CanaryPause) Lasts() time.Duration { return seconds(valueOr(p.Seconds, 0)) }
+
+// ThenFollows is how a canary's other slots follow; "" without a canary.
+func (r Rollout) ThenFollows() Strategy {
+	switch {
+	case r.Strategy != StrategyCanary:
+		return ""
+	case r.Canary == nil || r.Canary.Then == "":
+		return StrategyRolling
+	}
+	return r.Canary.Then
+}
+
+// mostPartitions is how many partitions of a topic can be named.
+const mostPartitions = 10_000
+
+// Numbers are the partitions that are named.
+func (p CanaryPartitions) Numbers() []int32 {
+	var all []int32
+	for part := range strings.SplitSeq(p.Partitions, ",") {
+		first, last, ranges := strings.Cut(part, "-")
+		if !ranges {
+			last = first
+		}
+		from, err := strconv.Atoi(first)
+		to, err2 := strconv.Atoi(last)
+		for n := from; err == nil && err2 == nil && n <= to && len(all) < mostPartitions; n++ {
+			all = append(all, int32(n))
+		}
+	}
+	return all
+}
+
+// KeepBlue is for how long the revision before stands warm after a release.
+func (r Rollout) KeepBlue() time.Duration {
+	switch {
+	case r.Strategy != StrategyBlueGreen:
+		return 0
+	case r.BlueGreen == nil:
+		return seconds(300)
+	default:
+		return seconds(valueOr(r.BlueGreen.KeepBlueSeconds, 300))
+	}
+}
 
 // SettledFor is how long the gate must hold.
 func (g Gate) SettledFor() time.Duration { return seconds(valueOr(g.SettledSeconds, 20)) }

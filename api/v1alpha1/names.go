@@ -33,6 +33,10 @@ const (
 // processes are dead for certain: with membership.lostNode Wait they are replaced then.
 const AnnotationReplaceLost = "kohort.dev/replace-lost"
 
+// AnnotationPromote of a ConsumerGroup names the revision whose release may go on, where one
+// waits for that.
+const AnnotationPromote = "kohort.dev/promote"
+
 // Prefix is what all of Kohort's labels and annotations begin with. A user's
 // template cannot set them.
 const Prefix = "kohort.dev/"

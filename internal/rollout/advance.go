@@ -16,6 +16,8 @@ func advance(v seen, state *v1alpha1.GroupState) string {
 	if state.Size == nil {
 		return ""
 	}
+	forgetBlue(v, state)
+	forgetPromotion(v, state)
 	if state.Stable == v.Group.Revision {
 		return goBackByWish(v, state)
 	}
@@ -73,7 +75,7 @@ func goingBack(v seen, state v1alpha1.GroupState) string {
 // had a holder, the revision is simply taken.
 func begin(v seen, state *v1alpha1.GroupState) string {
 	if !anyHeld(v, *state) {
-		state.Stable, state.Rollout = v.Group.Revision, nil
+		state.Stable, state.Rollout, state.Blue = v.Group.Revision, nil, nil
 		return ""
 	}
 	if v.Group.Paused {
@@ -94,6 +96,9 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 	now := metav1.NewMicroTime(v.Now)
 	state.Rollout = &v1alpha1.RolloutState{
 		From: state.Stable, To: v.Group.Revision, Stage: v1alpha1.RolloutProgressing,
+		Strategy: v.Group.Strategy, Steps: v.Group.Steps, Then: v.Group.Then,
+		Awaits:    v.Group.AwaitsPromotion && v.Group.Strategy == v1alpha1.StrategyBlueGreen,
+		Back:      state.Blue != nil && state.Blue.Revision == v.Group.Revision,
 		StartedAt: now, ProgressAt: now, Baseline: baseline,
 	}
 	return "the rollout begins"
@@ -114,13 +119,16 @@ func progress(v seen, state *v1alpha1.GroupState) string {
 		}
 		return "waiting for a reading of the group: " + v.unknown
 	}
-	waits := ""
+	waits, matter := "", ""
 	for _, s := range v.inSize(*state) {
 		if !slices.Contains(r.Begun, s.ordinal) {
 			continue
 		}
 		passed := slices.Contains(r.Passed, s.ordinal)
 		verdict := gate(v, *state, s)
+		if verdict.result != pass {
+			matter = verdict.reason
+		}
 		switch {
 		case verdict.result == fail: // also one that has passed: it may get worse later
 			r.Passed = slices.DeleteFunc(slices.Clone(r.Passed), func(o int32) bool { return o == s.ordinal })
@@ -133,12 +141,13 @@ func progress(v seen, state *v1alpha1.GroupState) string {
 			waits = "waiting for gate: " + verdict.reason
 		}
 	}
-	if len(r.Passed) >= int(sizeOf(*state)) {
+	if size := int(sizeOf(*state)); len(r.Passed) >= size && (size == 0 || !inSteps(r)) {
 		state.Stable, state.Rollout = r.To, nil
+		keepBlue(v, state, r)
 		return ""
 	}
 	withdraw(v, *state, r)
-	if why := beginSlots(v, *state, r); waits == "" {
+	if why := beginSlots(v, state, matter); waits == "" {
 		waits = why
 	}
 	if idle := v.Now.Sub(r.ProgressAt.Time); r.UnknownSince == nil && idle > v.Group.Deadline && watched(v, r) {
@@ -157,7 +166,8 @@ func watched(v seen, r *v1alpha1.RolloutState) bool {
 // goes on, and while a slot waits for a person.
 func holdClock(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) (holdsAll bool) {
 	holdsAll = v.reading == nil || v.Group.Paused
-	if holdsAll || v.lostToAPerson(state) != "" {
+	holdStep(v, r, holdsAll)
+	if holdsAll || v.lostToAPerson(state) != "" || v.awaitsPromotion(state) || v.holdsStep(state) {
 		if r.UnknownSince == nil {
 			r.UnknownSince = micro(v.Now)
 		}
@@ -170,10 +180,23 @@ func holdClock(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) (hol
 	return false
 }
 
+// holdStep moves the beginning of a canary's pause on by the time in which nobody watches.
+func holdStep(v seen, r *v1alpha1.RolloutState, blind bool) {
+	switch {
+	case blind && r.BlindSince == nil && r.StepDone != nil:
+		r.BlindSince = micro(v.Now)
+	case !blind && r.BlindSince != nil:
+		if r.StepDone != nil {
+			r.StepDone = micro(r.StepDone.Add(v.Now.Sub(r.BlindSince.Time)))
+		}
+		r.BlindSince = nil
+	}
+}
+
 // withdraw takes back what was begun and has not been stopped yet, when a slot
 // that does not consume waits: that one goes first, it has nothing to lose.
 func withdraw(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) {
-	next := queue(v, state)
+	next := chosen(r, queue(v, state))
 	missing := unavailable(v, state)
 	if len(next) == 0 || !missing[next[0].ordinal] {
 		return
@@ -187,12 +210,19 @@ func withdraw(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) {
 }
 
 // beginSlots begins the next slots if the group is fit to change.
-func beginSlots(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) string {
-	if why := v.lostToAPerson(state); why != "" {
+func beginSlots(v seen, state *v1alpha1.GroupState, matter string) string {
+	r := state.Rollout
+	if why := v.lostToAPerson(*state); why != "" {
 		return why
 	}
+	if why := advanceSteps(v, state, matter); why != "" {
+		return why
+	}
+	if together(r) {
+		return beginTogether(v, state)
+	}
 	started := ""
-	for _, s := range queue(v, state) {
+	for _, s := range chosen(r, queue(v, *state)) {
 		if len(r.Begun)-len(r.Passed) >= v.Group.Budget {
 			return started
 		}
@@ -204,7 +234,7 @@ func beginSlots(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) str
 		if first == "" && !s.warm(r.To) {
 			return fmt.Sprintf("waiting for the successor of slot %d to be warm%s", s.ordinal, problemOf(s.spare(r.To)))
 		}
-		if why := unfit(v, state, s); why != "" {
+		if why := unfit(v, *state, s); why != "" {
 			return fmt.Sprintf("waiting for gate: slot %d is next: %s", s.ordinal, why)
 		}
 		r.Begun = insert(r.Begun, s.ordinal)

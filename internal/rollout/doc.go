@@ -49,4 +49,10 @@
 // move where it has lag, and neither its lag nor its restarts are worse than the
 // baseline; it fails when they are worse, or when the deadline is over. Time
 // without a reading counts for nothing.
+//
+// So it goes with Rolling. BlueGreen begins all slots together, when a successor of each
+// stands warm and, where that is asked for, a person has promoted it. Canary begins the
+// slots that its steps choose, and pauses between them; the others follow by one of the
+// other two. They differ in which slots they begin when, and in what stands warm: the slot
+// machine, the gate and the permit are the same.
 package rollout

@@ -90,7 +90,10 @@ func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
 // the broker refused it does not count.
 func restarts(e evidence) verdict {
 	n := e.slot.holder.Restarts - e.slot.state.Refused
-	if n >= crashes && n > e.state.Rollout.Baseline.Restarts {
+	// Where all slots are on trial there is no time to crash as often as another pod did in
+	// its whole life, and a canary is for finding out.
+	inNoTime := (together(e.state.Rollout) && !e.passed() || inSteps(e.state.Rollout)) && !e.baseline.Broken
+	if n >= crashes && (n > e.state.Rollout.Baseline.Restarts || inNoTime) {
 		return fails("slot %d restarted %d times under revision %s (before: at most %d): %s",
 			e.slot.ordinal, n, e.state.Rollout.To, e.state.Rollout.Baseline.Restarts, e.slot.holder.Problem)
 	}
@@ -102,10 +105,29 @@ func restarts(e evidence) verdict {
 
 // joined: the new pod is the slot's member.
 func joined(e evidence) verdict {
-	if why := e.v.notJoined(e.slot, e.v.reading); why != "" {
-		return verdict{wait, why}
+	why := e.v.notJoined(e.slot, e.v.reading)
+	if why == "" {
+		return verdict{result: pass}
 	}
-	return verdict{result: pass}
+	took := e.v.Now.Sub(e.slot.runsSince())
+	if together(e.state.Rollout) && !e.passed() && !e.baseline.Broken && took > e.v.joinsWithin(e.state) && e.neverJoined() {
+		return fails("%s, although its consumer runs for %d s", why, int(took.Seconds()))
+	}
+	return verdict{wait, why}
+}
+
+func (e evidence) passed() bool { return slices.Contains(e.state.Rollout.Passed, e.slot.ordinal) }
+
+// neverJoined: no reading shows the holder as a member, and it is known who it would be.
+func (e evidence) neverJoined() bool {
+	ever := slices.ContainsFunc(e.v.Window.Since(e.slot.state.Since.Time), func(r lag.Reading) bool { return r.Err == "" && e.v.joined(e.slot, &r) })
+	return !ever && e.slot.state.MemberBefore != v1alpha1.UnknownMember
+}
+
+// joinsWithin is how long a consumer may take to join where every slot waits for one: the
+// session timeout, which is derived from how long restarts take, or twice what they take.
+func (v seen) joinsWithin(state v1alpha1.GroupState) time.Duration {
+	return max(judgeFor, v.Group.SessionMin, time.Duration(state.SessionSeconds)*time.Second, 2*sessionOf(v.Group, state).Usual())
 }
 
 // standing: there is lag and no commit. Where it was so before, it is no worse.
@@ -255,15 +277,20 @@ func broken(state v1alpha1.GroupState, s slot) bool {
 // unfit is why a slot cannot be handed over now; "" if it can. A slot that does
 // not consume loses nothing.
 func unfit(v seen, state v1alpha1.GroupState, s slot) string {
+	return unfitBut(v, state, s, func(s slot) bool { return leftAside(state, s) })
+}
+
+// unfitBut leaves some slots aside: nothing is asked of them.
+func unfitBut(v seen, state v1alpha1.GroupState, s slot, aside func(slot) bool) string {
 	if unavailable(v, state)[s.ordinal] || broken(state, s) {
 		return ""
 	}
 	for _, other := range v.inSize(state) {
-		if !leftAside(state, other) && !other.holder.consuming() {
+		if !aside(other) && !other.holder.consuming() {
 			return fmt.Sprintf("slot %d does not consume%s", other.ordinal, problemOf(other.holder))
 		}
 	}
-	if why := unsettledBut(v, state, v.reading, exempt{fresh: true, slots: func(s slot) bool { return leftAside(state, s) }}); why != "" {
+	if why := unsettledBut(v, state, v.reading, exempt{fresh: true, slots: aside}); why != "" {
 		return why
 	}
 	return standstill(v, state)

@@ -28,14 +28,25 @@ type Input struct {
 
 // Group is what the spec asks for, with its defaults.
 type Group struct {
-	Names      membership.Naming // of the members
-	Assignor   string            // as Kafka names it
-	Topics     []string          // that the consumers subscribe to
-	Revision   string            // of the present template
-	Budget     int               // slots that may be in handover at once
-	SettledFor time.Duration
-	Deadline   time.Duration
-	Heartbeat  time.Duration
+	Names    membership.Naming // of the members
+	Assignor string            // as Kafka names it
+	Topics   []string          // that the consumers subscribe to
+	Revision string            // of the present template
+	Budget   int               // slots that may be in handover at once
+	// Strategy of the next rollout; "" is Rolling. KeepBlue is for how long the revision
+	// before stands warm after one by BlueGreen.
+	Strategy v1alpha1.Strategy
+	KeepBlue time.Duration
+	// Steps of a canary, and how the other slots follow then.
+	Steps []v1alpha1.CanaryStep
+	Then  v1alpha1.Strategy
+	// AwaitsPromotion: a rollout by BlueGreen hands nothing over before it is promoted.
+	// Promoted is the revision that a person has promoted; "" if none.
+	AwaitsPromotion bool
+	Promoted        string
+	SettledFor      time.Duration
+	Deadline        time.Duration
+	Heartbeat       time.Duration
 	// Consumer: the group is of type consumer (KIP-848), whose broker refuses an instance
 	// id as long as the member that has it has not left.
 	Consumer bool

@@ -23,6 +23,7 @@ func (s *simulation) interfere() {
 			k = badKinds[w.rng.Intn(len(badKinds))]
 		}
 		spec.Revision = fmt.Sprintf("r%d-%s", s.revisions, k)
+		w.drawStrategy()
 		w.logf("the user applies %s", spec.Revision)
 		w.saveObject()
 	case 2:
@@ -80,6 +81,8 @@ func (s *simulation) interfere() {
 			}
 			w.logf("a broker is away until %.1fs", w.unrest.Sub(simEpoch).Seconds())
 		}
+	case 16:
+		s.promote()
 	case 7:
 		s.operators = append(s.operators[:0:0], s.operators[0], newOperator(w))
 		w.logf("a second operator believes that it leads")

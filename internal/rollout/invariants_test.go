@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
@@ -44,7 +45,7 @@ func (c *checker) truth() string {
 			return fmt.Sprintf("invariant 1: %s has the consumers %v", id, pods)
 		}
 	}
-	if r := c.w.object.state.Rollout; r != nil && kindOf(r.From) == good && len(c.onBad[r.To]) > c.w.object.spec.Budget {
+	if r := c.w.object.state.Rollout; r != nil && !blueGreen(r) && r.Then != v1alpha1.StrategyBlueGreen && kindOf(r.From) == good && len(c.onBad[r.To]) > c.w.object.spec.Budget {
 		return fmt.Sprintf("invariant 4: bad revision %s reached the slots %v", r.To, c.onBad[r.To])
 	}
 	return ""
@@ -69,7 +70,7 @@ func (c *checker) touch(p *simPod) {
 
 // decision checks a decision against what it was made from.
 func (c *checker) decision(in Input, d Decision) string {
-	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, enoughAvailable, onlyPersisted, endsAreKept} {
+	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, enoughAvailable, beginsTogether, onlyChosen, onlyPersisted, endsAreKept} {
 		if broken := check(in, d); broken != "" {
 			return broken
 		}
@@ -244,8 +245,56 @@ func enoughAvailable(in Input, d Decision) string {
 	if out := leftOutBy(in, d); out > 0 && missing > in.Group.Budget {
 		return fmt.Sprintf("invariant 5: %d slots are left out, %d are missing, the budget is %d", out, missing, in.Group.Budget)
 	}
-	if stops > 0 && missing+stops > in.Group.Budget {
-		return fmt.Sprintf("invariant 5: %d slots are missing and %d are stopped, the budget is %d", missing, stops, in.Group.Budget)
+	budget := viewOf(in).budget(d.State)
+	if stops > 0 && missing+stops > budget {
+		return fmt.Sprintf("invariant 5: %d slots are missing and %d are stopped, the budget is %d", missing, stops, budget)
+	}
+	return ""
+}
+
+// beginsTogether is a part of invariant 5: a rollout by BlueGreen begins all slots, when a
+// successor of each stands warm or has no room before its predecessor has gone.
+func beginsTogether(in Input, d Decision) string {
+	before, after := in.State.Rollout, d.State.Rollout
+	if !blueGreen(after) || len(after.Begun) == 0 || before != nil && before.To == after.To && len(before.Begun) > 0 {
+		return ""
+	}
+	if len(after.Begun) != int(*d.State.Size) {
+		return fmt.Sprintf("invariant 5: %d of %d slots are begun by BlueGreen", len(after.Begun), *d.State.Size)
+	}
+	for _, ordinal := range after.Begun {
+		if !slices.ContainsFunc(in.Pods, func(p Pod) bool {
+			taken := p.UID == holderIn(in.State, ordinal)
+			return p.Ordinal == ordinal && p.Revision == after.To && !p.Deleting && (p.Warm || taken || p.Crowded != "")
+		}) && in.Group.NoRoom == "" {
+			return fmt.Sprintf("invariant 5: BlueGreen begins, and no successor of slot %d stands warm", ordinal)
+		}
+	}
+	return ""
+}
+
+// onlyChosen is a part of invariant 4: a canary begins no slot but those of its steps, and
+// these are as many as they say.
+func onlyChosen(in Input, d Decision) string {
+	r := d.State.Rollout
+	if !inSteps(r) {
+		return ""
+	}
+	for _, ordinal := range r.Begun {
+		if !slices.Contains(r.Chosen, ordinal) {
+			return fmt.Sprintf("invariant 4: slot %d is begun, and the canary has %v", ordinal, r.Chosen)
+		}
+	}
+	most := 0
+	for _, step := range r.Steps[:r.Step+1] {
+		named := 0
+		for _, p := range step.Partitions {
+			named += len(p.Numbers())
+		}
+		most = max(most+named, int(ptr.Deref(step.Slots, 0)))
+	}
+	if len(r.Chosen) > most {
+		return fmt.Sprintf("invariant 4: the canary has %v at step %d", r.Chosen, r.Step+1)
 	}
 	return ""
 }

@@ -39,11 +39,12 @@ func (s slot) crashesOn() bool {
 	return s.holder.active() && s.holder.BackingOff && !s.holder.Running && !s.holder.Deleting
 }
 
-// onTrial: the slot was handed to the update revision, and has not passed the gate.
+// onTrial: the slot was handed to the update revision, and has not passed the gate, or is
+// watched as a canary.
 func onTrial(state v1alpha1.GroupState, s slot) bool {
 	r := state.Rollout
 	return r != nil && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutRollingBack) &&
-		slices.Contains(r.Begun, s.ordinal) && !slices.Contains(r.Passed, s.ordinal)
+		slices.Contains(r.Begun, s.ordinal) && (!slices.Contains(r.Passed, s.ordinal) || inSteps(r))
 }
 
 // leftOut: the slot is out of the group for now.

@@ -44,7 +44,11 @@ var mutations = []struct {
 		"invariant 4",
 	}, {
 		"more than the budget is stopped", "permit.go",
-		"if !out && (unsteady || len(missing) >= v.Group.Budget) {", "if !out && (unsteady || len(missing) >= v.Group.Budget+1) {",
+		"if !out && (unsteady || len(missing) >= v.budget(state)) {", "if !out && (unsteady || len(missing) >= v.budget(state)+1) {",
+		"invariant 5",
+	}, {
+		"BlueGreen begins before all successors are warm", "bluegreen.go",
+		"ready < len(next) {", "ready < len(next)-1 {",
 		"invariant 5",
 	}, {
 		"a holder is activated before it is persisted", "permit.go",

@@ -110,7 +110,7 @@ func handovers(v seen, state v1alpha1.GroupState, proposals []proposal, removing
 	var actions []Action
 	for _, p := range ready {
 		out := missing[p.slot.ordinal] && !v.mayHaveJoined(p.slot)
-		if !out && (unsteady || len(missing) >= v.Group.Budget) {
+		if !out && (unsteady || len(missing) >= v.budget(state)) {
 			continue
 		}
 		missing[p.slot.ordinal] = true
@@ -143,6 +143,8 @@ func heldBack(v seen, state v1alpha1.GroupState) string {
 		return v.unknown
 	case v.reading != nil && v.reading.Rebalancing() && !blind:
 		return "the group is in state " + v.reading.State
+	case together(state.Rollout):
+		return "" // they go back together
 	}
 	missing := unavailable(v, state)
 	for _, s := range v.inSize(state) {

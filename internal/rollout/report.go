@@ -27,7 +27,7 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 			r.Updated++
 		}
 	}
-	r.Problems = problems(v)
+	r.Problems = problems(v, state)
 	if v.reading != nil {
 		r.Settled = unsettled(v, state, v.reading)
 		r.Findings = v.findings(state)
@@ -41,7 +41,8 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 	r.Phase, r.Step = phaseOf(v, state, r)
 	r.Message = messageOf(state, r, rolling, resizing)
 	rolledBack := state.Rollout != nil && state.Rollout.Stage == v1alpha1.RolloutRolledBack
-	r.Hurry = r.Phase != v1alpha1.PhaseRunning && r.Phase != v1alpha1.PhasePaused && !rolledBack
+	waits := v.awaitsPromotion(state) || v.holdsStep(state)
+	r.Hurry = r.Phase != v1alpha1.PhaseRunning && r.Phase != v1alpha1.PhasePaused && !rolledBack && !waits
 	return r
 }
 
@@ -70,7 +71,7 @@ func standingNow(v seen, slots []slot) string {
 	return ""
 }
 
-func problems(v seen) []string {
+func problems(v seen, state v1alpha1.GroupState) []string {
 	var all []string
 	for _, s := range v.slots {
 		pods := s.others
@@ -78,7 +79,7 @@ func problems(v seen) []string {
 			pods = append([]*Pod{s.holder}, pods...)
 		}
 		for _, p := range pods {
-			if p.Problem != "" && !p.Ended {
+			if p.Problem != "" && !p.Ended && !standsAsBlue(state, p) {
 				all = append(all, fmt.Sprintf("pod %s: %s", p.Name, p.Problem))
 			}
 		}

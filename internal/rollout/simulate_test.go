@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/membership"
 )
@@ -91,6 +93,8 @@ func simulate(seed int64, telling bool) *simulation {
 		w.room = []room{cramped, quota}[w.rng.Intn(2)]
 	}
 	w.object.spec = simSpec{Revision: "r0-good", Desired: 1 + int32(w.rng.Intn(6)), Budget: 1 + w.rng.Intn(2)}
+	w.drawStrategy()
+	w.awaitsPromotion = w.rng.Intn(4) == 0
 	w.saveObject()
 	s := &simulation{w: w, checker: newChecker(w)}
 	s.operators = []*simOperator{newOperator(w)}
@@ -104,6 +108,7 @@ func simulate(seed int64, telling bool) *simulation {
 			s.broken = "it does not come to an end: " + s.unfinished()
 		}
 		s.tryAgain()
+		s.promote()
 		s.step()
 	}
 	return s
@@ -130,6 +135,19 @@ func (s *simulation) tryAgain() {
 		s.w.object.spec.Revision = fmt.Sprintf("r%d-good", s.revisions)
 		s.w.logf("the user tries again with %s", s.w.object.spec.Revision)
 		s.w.saveObject()
+	}
+}
+
+// promote is what a user does who waits for a release: sets the annotation, or removes it if
+// it is an old one.
+func (s *simulation) promote() {
+	w, state := s.w, s.w.object.state
+	if r := state.Rollout; r == nil || len(r.Begun) > 0 && r.StepDone == nil {
+		return
+	}
+	w.promoted = promotionOf(state.Rollout)
+	if state.Promoted == w.promoted {
+		w.promoted = ""
 	}
 }
 
@@ -218,8 +236,14 @@ func summary(state v1alpha1.GroupState) string {
 			b.WriteString(" lost")
 		}
 	}
+	if state.Blue != nil {
+		fmt.Fprintf(&b, "; %s stands warm", state.Blue.Revision)
+	}
 	if r := state.Rollout; r != nil {
 		fmt.Fprintf(&b, "; %s to %s, begun %v, passed %v %s", r.Stage, r.To, r.Begun, r.Passed, r.Failure)
+		if r.Strategy == v1alpha1.StrategyCanary {
+			fmt.Fprintf(&b, ", step %d has %v", r.Step+1, r.Chosen)
+		}
 	}
 	return b.String()
 }
@@ -238,6 +262,49 @@ func (s *simulation) calm() {
 	w.strangers, w.crashes, w.cordoned = nil, nil, [simNodes]bool{}
 	s.operators = s.operators[:1]
 	w.saveObject()
+}
+
+// drawStrategy is how the next release goes.
+func (w *world) drawStrategy() {
+	spec := &w.object.spec
+	spec.Strategy, spec.KeepBlue, spec.Steps, spec.Then = "", 0, nil, ""
+	if w.rng.Intn(4) == 0 {
+		spec.Strategy, spec.Then = v1alpha1.StrategyCanary, v1alpha1.StrategyRolling
+		if w.warm != v1alpha1.WarmNever && w.rng.Intn(2) == 0 {
+			spec.Then = v1alpha1.StrategyBlueGreen
+		}
+		spec.Steps = []v1alpha1.CanaryStep{step(1, nil), step(1+w.rng.Int31n(3), nil)}
+		if w.rng.Intn(2) == 0 {
+			spec.Steps[0] = step(1, ptr.To(1+w.rng.Int31n(20)))
+		}
+		if w.rng.Intn(2) == 0 {
+			spec.Steps[1] = step(*spec.Steps[1].Slots, ptr.To[int32](0))
+		}
+		return
+	}
+	if w.warm != v1alpha1.WarmNever && w.rng.Intn(3) == 0 {
+		spec.Strategy, spec.KeepBlue = v1alpha1.StrategyBlueGreen, time.Duration(w.rng.Intn(2))*time.Minute
+	}
+}
+
+// step of a canary: so many slots, and a pause of some seconds; 0: until it is promoted; nil:
+// none.
+func step(slots int32, seconds *int32) v1alpha1.CanaryStep {
+	s := v1alpha1.CanaryStep{Slots: &slots}
+	if seconds != nil {
+		s.Pause = &v1alpha1.CanaryPause{}
+		if *seconds > 0 {
+			s.Pause.Seconds = seconds
+		}
+	}
+	return s
+}
+
+// stepOf is one of a partition, until it is promoted.
+func stepOf(partition string) v1alpha1.CanaryStep {
+	return v1alpha1.CanaryStep{
+		Partitions: []v1alpha1.CanaryPartitions{{Topic: simTopic, Partitions: partition}}, Pause: &v1alpha1.CanaryPause{},
+	}
 }
 
 // finished: everything is as the user wants it, or was rolled back.

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/utils/ptr"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
 var update = flag.Bool("update", false, "write the stories anew")
@@ -35,6 +38,23 @@ func TestStories(t *testing.T) {
 			name: "missing-image", lasts: 200 * time.Second,
 			desc:   "Three slots, progressDeadlineSeconds 180. The user applies a revision whose image does not exist.",
 			before: func(w *world) { w.object.spec.Revision = "r1-unpullable" },
+		}, {
+			name: "blue-green", lasts: 60 * time.Second,
+			desc:   "Three slots, strategy BlueGreen, keepBlueSeconds 30. The user applies a good revision.",
+			before: func(w *world) { w.blueGreen("r1-good") },
+		}, {
+			name: "blue-green-bad", lasts: 60 * time.Second,
+			desc:   "Three slots, strategy BlueGreen. The user applies a revision whose consumers join and commit nothing.",
+			before: func(w *world) { w.blueGreen("r1-stalled") },
+		}, {
+			name: "canary", lasts: 90 * time.Second,
+			desc: "Three slots, strategy Canary with one step: partition orders-5, and 30 seconds. The user applies a good revision.",
+			before: func(w *world) {
+				spec := &w.object.spec
+				spec.Revision, spec.Strategy, spec.Then = "r1-good", v1alpha1.StrategyCanary, v1alpha1.StrategyBlueGreen
+				spec.Steps = []v1alpha1.CanaryStep{stepOf("5")}
+				spec.Steps[0].Pause.Seconds = ptr.To[int32](30)
+			},
 		}, {
 			name: "grow", lasts: 30 * time.Second,
 			desc:   "Three slots. Six are desired.",
@@ -80,7 +100,13 @@ func TestStories(t *testing.T) {
 }
 
 // shown stories stand in docs/rollouts.md, without the lines about the state.
-var shown = map[string]bool{"good-release": true, "bad-release": true, "pod-deleted": true, "grow": true}
+var shown = map[string]bool{"good-release": true, "blue-green": true, "canary": true, "bad-release": true, "pod-deleted": true, "grow": true}
+
+// blueGreen is a release of a revision by that strategy.
+func (w *world) blueGreen(revision string) {
+	spec := &w.object.spec
+	spec.Revision, spec.Strategy, spec.KeepBlue = revision, v1alpha1.StrategyBlueGreen, 30*time.Second
+}
 
 func docs(t *testing.T) string {
 	t.Helper()

@@ -38,9 +38,12 @@ func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
 		w.elsewhere = s.holder.Draining
 	}
 	r := state.Rollout
-	if rolling(state) && !v.Group.Paused && slices.Contains(ahead(v, state), s.ordinal) &&
-		(s.spare(r.To) != nil || goesFirst(v, s, r.To) == "" && !handingOver(v, state)) {
+	if rolling(state) && slices.Contains(ahead(v, state), s.ordinal) &&
+		(s.spare(r.To) != nil || !v.Group.Paused && goesFirst(v, s, r.To) == "" && !handingOver(v, state)) {
 		w.keep = r.To
+	}
+	if w.keep == "" {
+		w.keep = keepsBlue(v, state, s)
 	}
 	return w
 }
@@ -66,15 +69,18 @@ func rolling(state v1alpha1.GroupState) bool {
 }
 
 // rollingWant: what was begun runs the update; everything else stays as it is,
-// and an empty slot gets the revision from before.
+// and an empty slot gets the revision from before. Beside a canary, or one that waits for a
+// person, what another release left behind does not stay: that may take long.
 func rollingWant(state v1alpha1.GroupState, s slot) want {
 	r := state.Rollout
 	switch {
 	case r == nil || r.Stage == v1alpha1.RolloutRolledBack || r.Stage == v1alpha1.RolloutRollingBack:
 		return want{run: state.Stable}
+	case s.holder != nil && r.Stage == v1alpha1.RolloutPaused:
+		return want{run: s.holder.Revision}
 	case slices.Contains(r.Begun, s.ordinal):
 		return want{run: r.To}
-	case s.holder != nil:
+	case s.holder != nil && r.Strategy != v1alpha1.StrategyCanary && !r.Awaits:
 		return want{run: s.holder.Revision}
 	default:
 		return want{run: state.Stable}
@@ -112,8 +118,8 @@ func queue(v seen, state v1alpha1.GroupState) []slot {
 // begun next.
 func ahead(v seen, state v1alpha1.GroupState) []int32 {
 	var next []int32
-	for _, s := range queue(v, state) {
-		if len(next) < v.Group.Budget {
+	for _, s := range chosen(state.Rollout, queue(v, state)) {
+		if len(next) < v.budget(state) {
 			next = append(next, s.ordinal)
 		}
 	}

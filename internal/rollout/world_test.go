@@ -46,6 +46,10 @@ type simSpec struct {
 	Revision  string
 	Desired   int32
 	Budget    int
+	Strategy  v1alpha1.Strategy
+	KeepBlue  time.Duration
+	Steps     []v1alpha1.CanaryStep
+	Then      v1alpha1.Strategy
 	Paused    bool
 	DeletedAt time.Time
 }
@@ -135,6 +139,11 @@ type world struct {
 
 	crashBackOff time.Duration // 0: simCrashBackOff
 	joinsAfter   time.Duration // how long a program takes to start, at least
+
+	// awaitsPromotion: a person has to promote a release by BlueGreen; promoted is what one has.
+	awaitsPromotion bool
+	promoted        string
+	pauseOnFailure  bool
 
 	warm      v1alpha1.Warm
 	room      room

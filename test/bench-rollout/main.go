@@ -1,5 +1,5 @@
 // Command bench-rollout measures what a release costs a consumer group: with
-// Kohort's Rolling, with either activation, and in the same run with a Deployment
+// Kohort's Rolling, with either activation, and its BlueGreen, and in the same run with a Deployment
 // (dynamic members replaced one by one) and a StatefulSet (static members stopped
 // and started).
 // The pods are processes with the delays of a real kubelet, and 2 s for scheduling
@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/test/lab"
 	"github.com/kohort-dev/kohort/test/subjects"
 	"github.com/kohort-dev/kohort/test/testbed"
@@ -40,8 +41,15 @@ const (
 var all = []subjects.Subject{
 	subjects.Kohort("sidecar", "Kohort, Sidecar", nil),
 	subjects.Kohort("process", "Kohort, Process", subjects.Process),
+	subjects.Kohort("blue-green", "Kohort, BlueGreen, Process", blueGreen),
 	subjects.Deployment,
 	subjects.StatefulSet,
+}
+
+// blueGreen has all slots handed over together.
+func blueGreen(cg *v1alpha1.ConsumerGroup) {
+	subjects.Process(cg)
+	cg.Spec.Rollout.Strategy = v1alpha1.StrategyBlueGreen
 }
 
 func main() {

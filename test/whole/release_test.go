@@ -2,6 +2,7 @@ package whole
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -68,6 +69,87 @@ func TestReleaseOfAProcess(t *testing.T) {
 			}
 		}
 		return false
+	})
+}
+
+// TestBlueGreen: all slots are handed over together, and back by the pods that stand warm; a
+// bad release goes back the same way. Nothing of it is a rebalance.
+func TestBlueGreen(t *testing.T) {
+	t.Parallel()
+	g := start(t, "blue-green", 3, func(cg *v1alpha1.ConsumerGroup) {
+		cg.Spec.Rollout.Strategy = v1alpha1.StrategyBlueGreen
+		cg.Spec.Rollout.BlueGreen = &v1alpha1.BlueGreen{KeepBlueSeconds: ptr.To[int32](120)}
+	})
+	before := g.get()
+	warm := func(revision string) (names []string) {
+		for _, pod := range g.pods() {
+			if pod.Labels[v1alpha1.LabelRevision] == revision && pod.Annotations[v1alpha1.AnnotationActivate] == "" && pod.DeletionTimestamp == nil {
+				names = append(names, pod.Name)
+			}
+		}
+		return names
+	}
+	g.rebalances(0, func() {
+		g.release(lab.Version{Name: "v2"})
+		g.until("all slots at once", func(cg *v1alpha1.ConsumerGroup) bool {
+			r := cg.Status.State.Rollout
+			return r != nil && len(r.Begun) == 3
+		})
+		g.released(3)
+		g.Eventually(func() []string { return warm(before.Status.StableRevision) }).Should(HaveLen(3), "pods of the revision before that stand warm")
+		stood := warm(before.Status.StableRevision)
+		g.change(func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Template = before.Spec.Template })
+		g.released(3)
+		for _, slot := range g.get().Status.State.Slots {
+			g.Expect(stood).To(ContainElement(slot.Pod), "who holds slot %d", slot.Ordinal)
+		}
+	})
+	g.nothingLost(0)
+	g.rebalances(0, func() {
+		g.release(lab.Version{Name: "v3", Behaviour: "stalled"})
+		g.until("a rollback", func(cg *v1alpha1.ConsumerGroup) bool {
+			r := cg.Status.State.Rollout
+			return r != nil && r.Stage == v1alpha1.RolloutRolledBack && cg.Status.ReadyReplicas == 3
+		})
+	})
+}
+
+// TestCanary: the slot that owns a partition goes first, and no other one until a person says
+// so; a bad one goes back, and no other slot was touched.
+func TestCanary(t *testing.T) {
+	t.Parallel()
+	g := start(t, "canary", 3, func(cg *v1alpha1.ConsumerGroup) {
+		cg.Spec.Rollout.Strategy = v1alpha1.StrategyCanary
+		cg.Spec.Rollout.Canary = &v1alpha1.Canary{Steps: []v1alpha1.CanaryStep{{
+			Partitions: []v1alpha1.CanaryPartitions{{Topic: cg.Spec.Topics[0], Partitions: "0"}}, Pause: &v1alpha1.CanaryPause{},
+		}}}
+	})
+	g.rebalances(0, func() {
+		g.release(lab.Version{Name: "v2"})
+		g.until("a canary that waits to be promoted", func(cg *v1alpha1.ConsumerGroup) bool {
+			return strings.Contains(cg.Status.Message, "waiting to be promoted")
+		})
+		status := g.get().Status
+		for _, slot := range status.Slots {
+			owns := strings.HasPrefix(slot.Partitions, "canary:0")
+			g.Expect(slot.Revision == status.UpdateRevision).To(Equal(owns), "slot %d owns %s and runs %s", slot.Ordinal, slot.Partitions, slot.Revision)
+		}
+		g.Expect(status.UpdatedReplicas).To(BeEquivalentTo(1))
+		g.change(func(cg *v1alpha1.ConsumerGroup) {
+			metav1.SetMetaDataAnnotation(&cg.ObjectMeta, v1alpha1.AnnotationPromote, status.UpdateRevision+"-1")
+		})
+		g.released(3)
+	})
+	g.nothingLost(0)
+	g.rebalances(0, func() {
+		g.release(lab.Version{Name: "v3", Behaviour: "stalled"})
+		g.until("a rollback", func(cg *v1alpha1.ConsumerGroup) bool {
+			r := cg.Status.State.Rollout
+			if r != nil {
+				g.Expect(len(r.Begun)).To(BeNumerically("<=", 1), "slots that the bad canary got")
+			}
+			return r != nil && r.Stage == v1alpha1.RolloutRolledBack && cg.Status.ReadyReplicas == 3
+		})
 	})
 }
 

@@ -1,0 +1,171 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// BlueGreen: a successor of each slot stands warm, then all slots are handed over
+// together. As long as the update is on trial, and for some time after it, pods of the
+// revision before stand warm: the way back is the same handover.
+
+func blueGreen(r *v1alpha1.RolloutState) bool {
+	return r != nil && r.Strategy == v1alpha1.StrategyBlueGreen
+}
+
+// together says whether a rollout hands all slots over that are left at once.
+func together(r *v1alpha1.RolloutState) bool {
+	return blueGreen(r) || r != nil && r.Strategy == v1alpha1.StrategyCanary && !inSteps(r) && r.Then == v1alpha1.StrategyBlueGreen
+}
+
+// budget is how many slots may be in handover at once.
+func (v seen) budget(state v1alpha1.GroupState) int {
+	r := state.Rollout
+	if together(r) && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutRollingBack) {
+		return int(sizeOf(state))
+	}
+	return v.Group.Budget
+}
+
+// beginTogether begins all slots when each can be handed over, and a person has said so if
+// one has to. What is gone back to is not asked for more: the gate has passed it before, and
+// what keeps the group from being fit may be what it is left for.
+func beginTogether(v seen, state *v1alpha1.GroupState) string {
+	r, next := state.Rollout, queue(v, *state)
+	if len(next) == 0 {
+		return ""
+	}
+	ready, first, problem := readyForAll(v, r, next)
+	if ready < len(next) {
+		return fmt.Sprintf("waiting for the successors of all slots to be warm: %d of %d are%s", ready, len(next), problem)
+	}
+	if v.awaitsPromotion(*state) {
+		return fmt.Sprintf("the successors of all slots stand warm%s; waiting to be promoted: set the annotation %s=%s%s",
+			first, v1alpha1.AnnotationPromote, r.To, v.names(r.To))
+	}
+	missing := unavailable(v, *state)
+	aside := func(s slot) bool { return missing[s.ordinal] || leftAside(*state, s) } // these have nothing to lose
+	for _, s := range next {
+		if why := unfitBut(v, *state, s, aside); why != "" && !r.Back {
+			return "waiting for gate: all slots are next: " + why
+		}
+	}
+	renewBaseline(v, *state, r) // that of its beginning may be of long ago
+	for _, s := range next {
+		r.Begun = insert(r.Begun, s.ordinal)
+	}
+	if v.Group.Promoted == r.To {
+		state.Promoted = r.To
+	}
+	r.ProgressAt = metav1.NewMicroTime(v.Now)
+	return fmt.Sprintf("%d slots are being handed over to revision %s together", len(next), r.To)
+}
+
+// readyForAll is how many of some slots could be handed over now; of how many of them the
+// pod goes first, in words; and what is the matter with one that could not.
+func readyForAll(v seen, r *v1alpha1.RolloutState, slots []slot) (ready int, first, problem string) {
+	cold, why := 0, ""
+	for _, s := range slots {
+		switch {
+		case s.holder != nil && s.holder.Revision == r.To || s.warm(r.To):
+			ready++
+		case v.Group.Warm != v1alpha1.WarmNever && goesFirst(v, s, r.To) != "":
+			ready, cold, why = ready+1, cold+1, goesFirst(v, s, r.To)
+		default:
+			problem = cmp.Or(problem, problemOf(s.spare(r.To)))
+		}
+	}
+	if cold > 0 {
+		first = fmt.Sprintf(", but for %d whose pods go first: %s", cold, why)
+	}
+	return ready, first, problem
+}
+
+// awaitsPromotion: nothing but a person's word keeps a rollout by BlueGreen from handing the
+// slots over.
+func (v seen) awaitsPromotion(state v1alpha1.GroupState) bool {
+	r := state.Rollout
+	if !blueGreen(r) || r.Stage != v1alpha1.RolloutProgressing || len(r.Begun) > 0 || !r.Awaits || r.Back ||
+		v.Group.Promoted == r.To && state.Promoted != r.To {
+		return false
+	}
+	next := queue(v, state)
+	ready, _, _ := readyForAll(v, r, next)
+	return ready == len(next)
+}
+
+// keepsBlue is the revision that stands warm beside a slot that runs the one after it; ""
+// if none does. What stands stays; what does not is made when that takes nothing from
+// anybody: not in a handover, nor while a pod that is needed finds no room.
+func keepsBlue(v seen, state v1alpha1.GroupState, s slot) string {
+	blue := ""
+	switch r := state.Rollout; {
+	case r == nil && state.Blue != nil:
+		blue = state.Blue.Revision
+	case together(r) && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutPaused) && s.holder != nil && s.holder.Revision == r.To:
+		blue = r.From
+	}
+	spare := s.spare(blue)
+	switch {
+	case blue == "" || v.roomIsNeeded() || spare != nil && spare.Crowded != "":
+		return ""
+	case spare != nil:
+		return blue
+	case v.Group.Warm == v1alpha1.WarmNever || v.Group.NoRoom != "" || v.Group.Paused || betweenHolders(v, state):
+		return ""
+	}
+	return blue
+}
+
+// roomIsNeeded: a slot that nobody holds waits for a pod that finds no room.
+func (v seen) roomIsNeeded() bool {
+	return slices.ContainsFunc(v.slots, func(s slot) bool {
+		return s.holder == nil && slices.ContainsFunc(s.others, func(p *Pod) bool { return p.NoRoom && !p.Deleting })
+	})
+}
+
+// betweenHolders: a slot has no holder that runs, or is still to be handed over.
+func betweenHolders(v seen, state v1alpha1.GroupState) bool {
+	r := state.Rollout
+	return slices.ContainsFunc(v.inSize(state), func(s slot) bool {
+		return s.holder == nil || s.holder.Deleting || !s.holder.Running || r != nil && s.holder.Revision != r.To
+	})
+}
+
+// keepBlue has the revision before a release stand warm for some time.
+func keepBlue(v seen, state *v1alpha1.GroupState, r *v1alpha1.RolloutState) {
+	if blueGreen(r) && v.Group.KeepBlue > 0 {
+		state.Blue = &v1alpha1.BlueState{Revision: r.From, Until: metav1.NewMicroTime(v.Now.Add(v.Group.KeepBlue))}
+	}
+}
+
+// forgetPromotion: the annotation does not name any more what it has promoted.
+func forgetPromotion(v seen, state *v1alpha1.GroupState) {
+	if v.Group.Promoted != state.Promoted {
+		state.Promoted = ""
+	}
+}
+
+// forgetBlue: its time is over, and nobody is about to go back to it; or nobody wants it any
+// more; or another rollout has begun.
+func forgetBlue(v seen, state *v1alpha1.GroupState) {
+	b := state.Blue
+	if b == nil {
+		return
+	}
+	over := !v.Now.Before(b.Until.Time) && v.Group.Revision != b.Revision
+	if over || v.Group.KeepBlue == 0 || state.Rollout != nil {
+		state.Blue = nil
+	}
+}
+
+// standsAsBlue says whether a pod waits to be gone back to: what is the matter with it is
+// nothing that the group suffers from.
+func standsAsBlue(state v1alpha1.GroupState, p *Pod) bool {
+	return state.Rollout == nil && state.Blue != nil && p.Revision == state.Blue.Revision && !p.active()
+}

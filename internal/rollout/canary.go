@@ -1,0 +1,171 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// Canary: each step chooses slots, by number or by the partitions that they own when it
+// begins. They are handed over as in Rolling, and when all have come through the gate the
+// step pauses, while they are watched. After the last step the other slots follow, by
+// Rolling or BlueGreen.
+
+// inSteps says whether a canary has steps to go.
+func inSteps(r *v1alpha1.RolloutState) bool {
+	return r != nil && r.Strategy == v1alpha1.StrategyCanary && int(r.Step) < len(r.Steps)
+}
+
+// chosen keeps of some slots those that a rollout may begin now.
+func chosen(r *v1alpha1.RolloutState, slots []slot) []slot {
+	if !inSteps(r) {
+		return slots
+	}
+	return slices.DeleteFunc(slots, func(s slot) bool { return !slices.Contains(r.Chosen, s.ordinal) })
+}
+
+// advanceSteps chooses a step's slots when it begins, and goes to the next one when its pause
+// is over and nothing is the matter with what was begun. It returns what the step waits for;
+// "" if its slots can be begun.
+func advanceSteps(v seen, state *v1alpha1.GroupState, matter string) string {
+	r := state.Rollout
+	for inSteps(r) {
+		if r.ChosenFor <= r.Step {
+			if why := choose(v, *state, r.Steps[r.Step]); why != "" {
+				return why
+			}
+			r.ChosenFor = r.Step + 1
+			renewBaseline(v, *state, r)
+		}
+		if slices.ContainsFunc(r.Chosen, func(o int32) bool { return !slices.Contains(r.Passed, o) }) {
+			return ""
+		}
+		if r.StepDone == nil {
+			r.StepDone = micro(v.Now)
+		}
+		if why := v.pauses(*state); why != "" {
+			return why
+		}
+		if matter != "" {
+			return fmt.Sprintf("step %d of the canary is not left: %s", r.Step+1, matter)
+		}
+		if v.Group.Promoted == promotionOf(r) {
+			state.Promoted = v.Group.Promoted
+		}
+		r.Step, r.StepDone, r.ProgressAt = r.Step+1, nil, *micro(v.Now)
+		renewBaseline(v, *state, r)
+	}
+	return ""
+}
+
+// choose adds the slots of a step to those that a canary has.
+func choose(v seen, state v1alpha1.GroupState, step v1alpha1.CanaryStep) string {
+	r := state.Rollout
+	all := slices.Clone(r.Chosen)
+	for _, named := range step.Partitions {
+		for _, n := range named.Numbers() {
+			tp := lag.TopicPartition{Topic: named.Topic, Partition: n}
+			at := slices.IndexFunc(v.inSize(state), func(s slot) bool { return slices.Contains(lag.Owned(s.members(v.reading)), tp) })
+			if at < 0 {
+				return fmt.Sprintf("step %d of the canary waits: no slot owns partition %s", r.Step+1, tp)
+			}
+			all = insert(all, int32(at))
+		}
+	}
+	for _, s := range queue(v, state) {
+		if len(all) < int(ptr.Deref(step.Slots, 0)) {
+			all = insert(all, s.ordinal)
+		}
+	}
+	if len(all) == 0 {
+		return fmt.Sprintf("step %d of the canary waits: it names no partition that there is", r.Step+1)
+	}
+	r.Chosen = all
+	return ""
+}
+
+// renewBaseline measures the slots anew that are not begun: a canary's pauses may be long.
+func renewBaseline(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) {
+	fresh := baselineOf(v, state)
+	fresh.Restarts = max(fresh.Restarts, r.Baseline.Restarts)
+	for i, b := range fresh.Slots {
+		before := baselineSlot(r.Baseline, b.Ordinal)
+		if slices.Contains(r.Begun, b.Ordinal) || v.slots[b.Ordinal].state.Revision != state.Stable {
+			fresh.Slots[i] = before
+		}
+	}
+	r.Baseline = fresh
+}
+
+// pauses is what keeps a canary at its step, whose slots have come through the gate; "" if
+// nothing does. They must have been watched in the end, whoever did so before.
+func (v seen) pauses(state v1alpha1.GroupState) string {
+	r := state.Rollout
+	pause := r.Steps[r.Step].Pause
+	if pause == nil || v.Group.Promoted == promotionOf(r) && state.Promoted != promotionOf(r) {
+		return ""
+	}
+	has := fmt.Sprintf("the canary has %s, at step %d of %d", v.owns(state, r.Chosen), r.Step+1, len(r.Steps))
+	lasts := pause.Lasts()
+	if lasts == 0 {
+		return fmt.Sprintf("%s; waiting to be promoted: set the annotation %s=%s%s", has, v1alpha1.AnnotationPromote, promotionOf(r), v.names(promotionOf(r)))
+	}
+	until := r.StepDone.Add(lasts)
+	watched := v.Window.Tail(func(r *lag.Reading) bool { return r.Err == "" })
+	if !v.Now.Before(until) && watched.Span() >= min(lasts, v.Group.SettledFor+judgeFor) {
+		return ""
+	}
+	return fmt.Sprintf("%s; it is watched until %s", has, until.UTC().Format(time.TimeOnly))
+}
+
+// promotionOf is what the annotation has to say for a canary to go on: its step belongs to
+// it, or one word would promote all of them.
+func promotionOf(r *v1alpha1.RolloutState) string {
+	if r.Strategy != v1alpha1.StrategyCanary {
+		return r.To
+	}
+	return r.To + "-" + strconv.Itoa(int(r.Step)+1)
+}
+
+// names is what the annotation says instead of what it has to; "" if nothing.
+func (v seen) names(wanted string) string {
+	switch v.Group.Promoted {
+	case "":
+		return ""
+	case wanted:
+		return " anew: remove it first, it is of an earlier release"
+	default:
+		return ", it names " + v.Group.Promoted
+	}
+}
+
+// holdsStep: nothing but time or a person keeps a canary from going on.
+func (v seen) holdsStep(state v1alpha1.GroupState) bool {
+	r := state.Rollout
+	return v.reading != nil && inSteps(r) && r.Stage == v1alpha1.RolloutProgressing && r.StepDone != nil && v.pauses(state) != ""
+}
+
+// owns are the partitions of some slots, as the reading shows them.
+func (v seen) owns(state v1alpha1.GroupState, ordinals []int32) string {
+	var all []lag.TopicPartition
+	for _, s := range v.inSize(state) {
+		if slices.Contains(ordinals, s.ordinal) {
+			all = append(all, lag.Owned(s.members(v.reading))...)
+		}
+	}
+	if len(all) == 0 {
+		return "no partition"
+	}
+	const most = 300
+	text := lag.Compact(all)
+	if len(text) > most {
+		text = fmt.Sprintf("%s... (%d partitions)", text[:most], len(all))
+	}
+	return text
+}

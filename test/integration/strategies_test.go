@@ -1,0 +1,45 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// TestPromotion: a release by BlueGreen waits warm for the annotation, and goes to all slots.
+func TestPromotion(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	w.group(2, func(g *v1alpha1.ConsumerGroup) {
+		g.Spec.Rollout.Strategy = v1alpha1.StrategyBlueGreen
+		g.Spec.Rollout.BlueGreen = &v1alpha1.BlueGreen{AutoPromote: ptr.To(false), KeepBlueSeconds: ptr.To[int32](0)}
+	})
+	w.comesUp("orders")
+	before := w.consuming()
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template(image + "0") })
+	w.until("the release waits for a person", func() bool {
+		s := w.read("orders").Status
+		return strings.Contains(s.Message, "waiting to be promoted: set the annotation "+v1alpha1.AnnotationPromote+"="+s.UpdateRevision)
+	})
+	update := w.read("orders").Status.UpdateRevision
+	if n := len(w.pods()); n != 4 {
+		t.Errorf("%d pods stand, want 4", n)
+	}
+	for id, uid := range w.consuming() {
+		if before[id] != uid {
+			t.Errorf("%s was handed over before the release was promoted", id)
+		}
+	}
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) {
+		metav1.SetMetaDataAnnotation(&g.ObjectMeta, v1alpha1.AnnotationPromote, update)
+	})
+	w.until("all slots run the release", func() bool {
+		s := w.read("orders").Status
+		return s.StableRevision == update && s.UpdatedReplicas == 2 && s.ReadyReplicas == 2
+	})
+	w.until("nothing is left of the revision before", func() bool { return len(w.pods()) == 2 })
+}
