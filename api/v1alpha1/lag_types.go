@@ -6,9 +6,9 @@ import "time"
 type Isolation string
 
 const (
-	// ReadUncommitted: all of them.
+	// ReadUncommitted is all of them.
 	ReadUncommitted Isolation = "ReadUncommitted"
-	// ReadCommitted: none of a transaction that is open or was aborted.
+	// ReadCommitted is none of a transaction that is open or was aborted.
 	ReadCommitted Isolation = "ReadCommitted"
 )
 
@@ -16,9 +16,9 @@ const (
 type OffsetReset string
 
 const (
-	// OffsetResetEarliest: with the oldest record.
+	// OffsetResetEarliest is with the oldest record.
 	OffsetResetEarliest OffsetReset = "Earliest"
-	// OffsetResetLatest: with the next one that comes.
+	// OffsetResetLatest is with the next one that comes.
 	OffsetResetLatest OffsetReset = "Latest"
 )
 

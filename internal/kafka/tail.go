@@ -191,26 +191,27 @@ func (t *Tail) partitions(ctx context.Context, client *Client) ([]lag.TopicParti
 	if err != nil {
 		return nil, err
 	}
-	for _, answer := range resp.Topics {
-		if err := kerr.ErrorForCode(answer.ErrorCode); isDenial(err) {
-			return nil, denied(client, err)
-		}
-		read := readTopic(answer)
-		if read.err != "" {
-			return nil, errors.New(read.err)
-		}
-		switch known := t.topic != [16]byte{}; {
-		case known && read.missing:
-			return nil, fmt.Errorf("the topic %s is gone", offsetsTopic)
-		case known && read.id != t.topic: // of a cluster that was made again
-			client.kgo.PurgeTopicsFromConsuming(offsetsTopic)
-			t.beginAnew()
-			t.ledger.clear()
-		}
-		t.topic = read.id
-		return partitionsOf([]string{offsetsTopic}, map[string]topic{offsetsTopic: read}), nil
+	if len(resp.Topics) == 0 {
+		return nil, fmt.Errorf("the broker did not answer for topic %s", offsetsTopic)
 	}
-	return nil, fmt.Errorf("the broker did not answer for topic %s", offsetsTopic)
+	answer := resp.Topics[0]
+	if err := kerr.ErrorForCode(answer.ErrorCode); isDenial(err) {
+		return nil, denied(client, err)
+	}
+	read := readTopic(answer)
+	if read.err != "" {
+		return nil, errors.New(read.err)
+	}
+	switch known := t.topic != [16]byte{}; {
+	case known && read.missing:
+		return nil, fmt.Errorf("the topic %s is gone", offsetsTopic)
+	case known && read.id != t.topic: // of a cluster that was made again
+		client.kgo.PurgeTopicsFromConsuming(offsetsTopic)
+		t.beginAnew()
+		t.ledger.clear()
+	}
+	t.topic = read.id
+	return partitionsOf([]string{offsetsTopic}, map[string]topic{offsetsTopic: read}), nil
 }
 
 // beginWith begins to read those partitions of which that was not done yet, each at its

@@ -115,7 +115,7 @@ func (c *Client) groups(ctx context.Context, wanted func(group string) bool) (fo
 		unknown[name] = true
 	}
 	c.fetchOffsets(ctx, asked,
-		func(group, why string) { err = firstOf(err, errors.New(why)) },
+		func(_, why string) { err = firstOf(err, errors.New(why)) },
 		func(g kmsg.OffsetFetchResponseGroup) {
 			target, known := listed[g.Group]
 			switch {

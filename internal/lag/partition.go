@@ -11,11 +11,11 @@ import (
 type Reset uint8
 
 const (
-	// ResetUnknown: nobody has said.
+	// ResetUnknown says that nobody has said.
 	ResetUnknown Reset = iota
-	// ResetEarliest: they begin with the oldest record.
+	// ResetEarliest says that they begin with the oldest record.
 	ResetEarliest
-	// ResetLatest: they begin with the next record that comes, also where retention has
+	// ResetLatest says that they begin with the next record that comes, also where retention has
 	// deleted what they would go on from.
 	ResetLatest
 )
@@ -53,13 +53,13 @@ type Partition struct {
 type Bound uint8
 
 const (
-	// BoundUnknown: there is none, or nobody knows.
+	// BoundUnknown says that there is none, or that nobody knows.
 	BoundUnknown Bound = iota
-	// BoundSeemsKept: it is, if the records' timestamps are in order.
+	// BoundSeemsKept says that it is, if the records' timestamps are in order.
 	BoundSeemsKept
-	// BoundKept: the oldest record that waits is not older.
+	// BoundKept says that the oldest record that waits is not older.
 	BoundKept
-	// BoundBroken: one is.
+	// BoundBroken says that one is.
 	BoundBroken
 )
 

@@ -57,7 +57,7 @@ func TestGroupComesUp(t *testing.T) {
 	}
 	wantConditions := map[string]string{
 		"Ready": "True Running", "Available": "True EnoughSlots", "Settled": "True Settled", "LagHealthy": "True CommitsMove",
-		"ClientsConform": "True Conform",
+		"RetentionSafe": "True FarFromRetention", "ClientsConform": "True Conform",
 	}
 	if diff := cmp.Diff(wantConditions, conditions); diff != "" {
 		t.Errorf("the conditions (-want +got):\n%s", diff)

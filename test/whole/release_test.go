@@ -72,8 +72,8 @@ func TestReleaseOfAProcess(t *testing.T) {
 	})
 }
 
-// TestBlueGreen: all slots are handed over together, and back by the pods that stand warm; a
-// bad release goes back the same way. Nothing of it is a rebalance.
+// TestBlueGreen: all slots are handed over together, and back by the pods that stand warm.
+// Nothing of it is a rebalance.
 func TestBlueGreen(t *testing.T) {
 	t.Parallel()
 	g := start(t, "blue-green", 3, func(cg *v1alpha1.ConsumerGroup) {
@@ -105,8 +105,14 @@ func TestBlueGreen(t *testing.T) {
 		}
 	})
 	g.nothingLost(0)
+}
+
+// TestBadBlueGreen: all slots go back together, without a rebalance.
+func TestBadBlueGreen(t *testing.T) {
+	t.Parallel()
+	g := start(t, "blue-green-bad", 3, func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Rollout.Strategy = v1alpha1.StrategyBlueGreen })
 	g.rebalances(0, func() {
-		g.release(lab.Version{Name: "v3", Behaviour: "stalled"})
+		g.release(lab.Version{Name: "v2", Behaviour: "stalled"})
 		g.until("a rollback", func(cg *v1alpha1.ConsumerGroup) bool {
 			r := cg.Status.State.Rollout
 			return r != nil && r.Stage == v1alpha1.RolloutRolledBack && cg.Status.ReadyReplicas == 3
@@ -114,16 +120,19 @@ func TestBlueGreen(t *testing.T) {
 	})
 }
 
+// canary is the slot that owns partition 0, until a person promotes it.
+func canary(cg *v1alpha1.ConsumerGroup) {
+	cg.Spec.Rollout.Strategy = v1alpha1.StrategyCanary
+	cg.Spec.Rollout.Canary = &v1alpha1.Canary{Steps: []v1alpha1.CanaryStep{{
+		Partitions: []v1alpha1.CanaryPartitions{{Topic: cg.Spec.Topics[0], Partitions: "0"}}, Pause: &v1alpha1.CanaryPause{},
+	}}}
+}
+
 // TestCanary: the slot that owns a partition goes first, and no other one until a person says
-// so; a bad one goes back, and no other slot was touched.
+// so.
 func TestCanary(t *testing.T) {
 	t.Parallel()
-	g := start(t, "canary", 3, func(cg *v1alpha1.ConsumerGroup) {
-		cg.Spec.Rollout.Strategy = v1alpha1.StrategyCanary
-		cg.Spec.Rollout.Canary = &v1alpha1.Canary{Steps: []v1alpha1.CanaryStep{{
-			Partitions: []v1alpha1.CanaryPartitions{{Topic: cg.Spec.Topics[0], Partitions: "0"}}, Pause: &v1alpha1.CanaryPause{},
-		}}}
-	})
+	g := start(t, "canary", 3, canary)
 	g.rebalances(0, func() {
 		g.release(lab.Version{Name: "v2"})
 		g.until("a canary that waits to be promoted", func(cg *v1alpha1.ConsumerGroup) bool {
@@ -141,8 +150,14 @@ func TestCanary(t *testing.T) {
 		g.released(3)
 	})
 	g.nothingLost(0)
+}
+
+// TestBadCanary goes back, and no other slot was touched.
+func TestBadCanary(t *testing.T) {
+	t.Parallel()
+	g := start(t, "canary-bad", 3, canary)
 	g.rebalances(0, func() {
-		g.release(lab.Version{Name: "v3", Behaviour: "stalled"})
+		g.release(lab.Version{Name: "v2", Behaviour: "stalled"})
 		g.until("a rollback", func(cg *v1alpha1.ConsumerGroup) bool {
 			r := cg.Status.State.Rollout
 			if r != nil {
