@@ -48,7 +48,7 @@ var _ = Describe("Lag", func() {
 			e.Expect(text).To(ContainSubstring(fmt.Sprintf(
 				"kohort_group_lag{cluster=%q,group=%q,name=%q,namespace=%q}", "kafka", g.namespace, groupName, g.namespace)))
 			e.Expect(text).To(ContainSubstring(fmt.Sprintf(
-				"kohort_group_partition_lag{cluster=%q,group=%q,name=%q,namespace=%q,partition=%q,topic=%q}", "kafka", other, "", g.namespace, "0", g.namespace)))
+				"kohort_group_topic_lag{cluster=%q,group=%q,name=%q,namespace=%q,topic=%q}", "kafka", other, "", g.namespace, g.namespace)))
 		}).WithContext(ctx).Should(Succeed())
 		g.until(ctx, "rates, and how long the lag takes", func(cg *v1alpha1.ConsumerGroup) bool {
 			l := cg.Status.Lag
