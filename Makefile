@@ -165,6 +165,10 @@ test-examples: ## Run the sample consumers in Java and Python, where mvn and pyt
 test-telegraf: ## Run Telegraf's own plugin for Burrow against what Kohort serves. A module of its own.
 	go -C test/telegraf test -count 1 ./...
 
+.PHONY: test-prometheus
+test-prometheus: ## Check alerts and dashboard with the libraries of Prometheus and Grafana. A module of its own.
+	go -C test/prometheus test -count 1 ./...
+
 .PHONY: race
 race: ## Run the pure tests with the race detector (needs a C compiler).
 	go test -race -timeout 40m $(PURE)

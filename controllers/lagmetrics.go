@@ -86,8 +86,16 @@ func (l *lagCollector) add(ctx context.Context, clusters *Clusters) {
 	})
 }
 
-// Describe describes no metric: which there are depends on what is read.
-func (l *lagCollector) Describe(chan<- *prometheus.Desc) {}
+// Describe describes all metrics that there can be: alerts and dashboards are checked by that.
+// Which there are depends on what is read.
+func (l *lagCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, metric := range []*prometheus.Desc{
+		groupLag, groupAge, groupStatus, groupLost, groupRunway, groupDrain, groupReadingAge,
+		topicLag, partitionLag, partitionAt, partitionStatus, logStart, logEnd, clusterUp,
+	} {
+		to <- metric
+	}
+}
 
 // Collect tells of each connection.
 func (l *lagCollector) Collect(to chan<- prometheus.Metric) {
