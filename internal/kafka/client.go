@@ -64,7 +64,7 @@ type Client struct {
 // Config that can never work is an error here.
 func Open(config Config, clientID string) (*Client, error) { return open(config, clientID) }
 
-// open is Open with more options, which go before those that all connections have.
+// open is Open with more options, which win over those that all connections have.
 func open(config Config, clientID string, more ...kgo.Opt) (*Client, error) {
 	if len(config.BootstrapServers) == 0 {
 		return nil, errors.New("opening a connection to Kafka: no bootstrap servers are given")

@@ -23,8 +23,8 @@ const (
 
 // Commit is one as the group's coordinator wrote it down.
 type Commit struct {
-	Group string
-	lag.TopicPartition
+	Group          string
+	TopicPartition lag.TopicPartition
 	// Offset that was committed; it says nothing of one that was Deleted.
 	Offset int64
 	// At is when the coordinator took it, to a ms: in a transaction before it counted.

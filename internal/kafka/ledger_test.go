@@ -143,6 +143,9 @@ func TestLedgerOfTransactions(t *testing.T) {
 		"one that is open": {tell: func(s *story) { s.within(1, 10) }},
 		"committed":        {tell: func(s *story) { s.within(1, 10); s.end(1, committed) }, want: []int64{10}},
 		"aborted":          {tell: func(s *story) { s.within(1, 10); s.end(1, aborted) }},
+		"aborted, then an empty one": {
+			tell: func(s *story) { s.within(1, 10); s.end(1, aborted); s.end(1, committed) },
+		},
 		"committed, aborted, committed": {
 			tell: func(s *story) {
 				s.within(1, 10)
@@ -220,11 +223,11 @@ func TestTransactionsOfPartitionsAreSeparate(t *testing.T) {
 	for partition := range int32(2) {
 		l.read(&kgo.Record{
 			Partition: partition, ProducerID: 1, Attrs: transactional,
-			Key: commitKey(1, "billing", "orders", 3+partition), Value: commitValue(3, 10),
+			Key: commitKey(1, "billing", "orders", 2+partition), Value: commitValue(3, 10),
 		})
 	}
 	marker := (&kmsg.ControlRecordKey{Type: kmsg.ControlRecordKeyTypeCommit}).AppendTo(nil)
-	l.read(&kgo.Record{Offset: 1, ProducerID: 1, Key: marker, Attrs: kgo.NewRecordAttrs(kgo.RecordAttrsOpts{Control: true})})
+	l.read(&kgo.Record{Partition: 1, Offset: 1, ProducerID: 1, Key: marker, Attrs: kgo.NewRecordAttrs(kgo.RecordAttrsOpts{Control: true})})
 	if diff := cmp.Diff([]Commit{billed(10)}, *told); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -272,7 +275,7 @@ func takes(t *testing.T, attrs kgo.RecordAttrs, key, value []byte) {
 	l := newLedger(func(string) bool { return true }, func(c Commit) { told = append(told, c) })
 	l.read(&kgo.Record{Key: key, Value: value, Attrs: attrs})
 	for _, c := range told {
-		if c.Partition < 0 || c.Offset < 0 {
+		if c.TopicPartition.Partition < 0 || c.Offset < 0 {
 			t.Errorf("%x %x was told as %+v", key, value, c)
 		}
 	}

@@ -53,7 +53,7 @@ func (f *follower) offsets(partition int32) []int64 {
 	defer f.mu.Unlock()
 	var all []int64
 	for _, c := range f.told {
-		if c.Partition == partition {
+		if c.TopicPartition.Partition == partition {
 			all = append(all, c.Offset)
 		}
 	}
@@ -147,6 +147,12 @@ func TestTail(t *testing.T) {
 	f.run(t)
 	f.await(t, 0, 2)
 	f.awaitKnown(t)
+	for range 30 {
+		if _, err := f.Known(); err != nil {
+			t.Fatalf("nothing comes, and that is taken for a failure: %v", err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 
 	// The same again is a commit as any other.
 	w.commit(0, 2, time.Now())
@@ -164,7 +170,7 @@ func TestTail(t *testing.T) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	slices.SortStableFunc(f.told, func(a, b Commit) int { return a.Compare(b.TopicPartition) })
+	slices.SortStableFunc(f.told, func(a, b Commit) int { return a.TopicPartition.Compare(b.TopicPartition) })
 	if diff := cmp.Diff(want, f.told); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
