@@ -14,6 +14,9 @@ const (
 	// tailBack is how far before its beginning a tail reads: the windows by which groups are
 	// judged by default are full then.
 	tailBack = 10 * time.Minute
+	// tailAfter is when a tail begins: what is committed by groups of which nobody has asked
+	// by then is not read back, and they are asked for in the first seconds.
+	tailAfter = 10 * time.Second
 	// tailRetry is when a tail is tried again that was of no use.
 	tailRetry = time.Minute
 	// tailFresh is how old the time may be up to which a tail knows everything.
@@ -67,12 +70,13 @@ func (c *Clusters) Tail(cluster types.NamespacedName, source v1alpha1.CommitSour
 
 // run goes on until the context ends: who may not read the topic today may tomorrow.
 func (t *tail) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		_ = t.kafka.Run(ctx) // what failed is what Known says
+	for wait := tailAfter; ; wait = tailRetry {
 		select {
 		case <-ctx.Done():
-		case <-time.After(tailRetry):
+			return
+		case <-time.After(wait):
 		}
+		_ = t.kafka.Run(ctx) // what failed is what Known says
 	}
 }
 

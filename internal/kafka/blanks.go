@@ -24,7 +24,7 @@ const (
 	blanksWithin = 200
 	// blankBytes of a partition are asked for, and blankBytesInAll of a broker.
 	blankBytes, blankBytesInAll = 16 << 10, 1 << 20
-	// looksAtOnce is how many partitions a broker is asked about in a tick.
+	// looksAtOnce is how many partitions are looked at in a tick.
 	looksAtOnce = 1000
 )
 
@@ -83,7 +83,7 @@ func (c *Collector) findBlanks(ctx context.Context, at time.Time, readings map[s
 			for i := range reading.Partitions {
 				if p := &reading.Partitions[i]; p.Err == "" {
 					level := levelOf(p.ReadCommitted)
-					visit(p, level, &c.logs[p.TopicPartition].ends[level].tail)
+					visit(p, level, &c.logs.at(p.TopicPartition).ends[level].tail)
 				}
 			}
 		}
@@ -94,7 +94,8 @@ func (c *Collector) findBlanks(ctx context.Context, at time.Time, readings map[s
 		if !known || behind == 0 || !may || t.end != p.End || p.End-at > blanksWithin || at >= t.from || at <= t.record {
 			return
 		}
-		if other, asked := looks[level][p.TopicPartition]; !asked || at < other.at {
+		other, asked := looks[level][p.TopicPartition]
+		if enough := len(looks[level]) >= looksAtOnce; !asked && !enough || asked && at < other.at {
 			looks[level][p.TopicPartition] = look{tail: t, topic: p.Topic, id: topics[p.Topic].id, at: at}
 		}
 	})
@@ -120,9 +121,7 @@ func (c *Collector) look(ctx context.Context, now time.Time, level isolation, lo
 	leaders := map[int32][]lag.TopicPartition{}
 	for _, tp := range slices.SortedFunc(maps.Keys(looks), lag.TopicPartition.Compare) {
 		leader := topics[tp.Topic].leaders[tp.Partition]
-		if len(leaders[leader]) < looksAtOnce {
-			leaders[leader] = append(leaders[leader], tp)
-		}
+		leaders[leader] = append(leaders[leader], tp)
 	}
 	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
 	defer cancel()

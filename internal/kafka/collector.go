@@ -47,7 +47,7 @@ type Collector struct {
 	client *Client
 	opts   Options
 	wake   chan struct{}
-	logs   map[lag.TopicPartition]*readLog // of the goroutine that ticks
+	logs   logTable // of the goroutine that ticks
 
 	mu      sync.Mutex
 	groups  map[string]*tracked
@@ -108,7 +108,6 @@ func NewCollector(client *Client, opts Options) *Collector {
 		client:  client,
 		opts:    opts,
 		wake:    make(chan struct{}, 1),
-		logs:    map[lag.TopicPartition]*readLog{},
 		groups:  map[string]*tracked{},
 		infoErr: errors.New("the cluster has not been asked yet"),
 	}
@@ -406,10 +405,11 @@ func (c *Collector) tick(ctx context.Context, names []string) {
 	}
 	for name, reading := range readings {
 		if t := c.groups[name]; t != nil && t.target.equal(asked[name]) {
+			told, later := toldUntil(t.told, at)
+			t.told = later
 			t.history.Judge(&reading, lag.Evidence{
-				Log: c.logsFor(t.target.isolation()), Rules: t.target.Rules, Told: t.told, Complete: complete,
+				Log: c.logsFor(t.target.isolation()), Rules: t.target.Rules, Told: told, Complete: complete,
 			})
-			t.told = nil
 			t.count(&reading)
 			t.keep(reading, at)
 		}
@@ -418,6 +418,19 @@ func (c *Collector) tick(ctx context.Context, names []string) {
 	for _, name := range sortedKeys(readings) {
 		c.opts.OnReading(name)
 	}
+}
+
+// toldUntil parts commits into those until a time and later ones: how many records wait
+// behind these is not known yet.
+func toldUntil(told []lag.Told, at time.Time) (until, later []lag.Told) {
+	for _, commit := range told {
+		if commit.At.After(at) {
+			later = append(later, commit)
+		} else {
+			until = append(until, commit)
+		}
+	}
+	return until, later
 }
 
 // keep adds a reading to the window.

@@ -72,7 +72,7 @@ func (c *Collector) partitions(target Target, committed *commits, topics map[str
 	values := make([]int64, len(committed.partitions)) // together, since they are kept for long
 	level := target.isolation()
 	for i, tp := range committed.partitions {
-		log, commit := c.logs[tp], &committed.offsets[i]
+		log, commit := c.logs.at(tp), &committed.offsets[i]
 		if target.Watched && commit.err == "" && commit.at == noCommit {
 			continue
 		}

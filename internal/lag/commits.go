@@ -190,6 +190,11 @@ func (c *Commits) at(i int) *commit {
 	return &c.kept[i]
 }
 
+// beganAfter: the oldest commit that is remembered came after a time.
+func (c *Commits) beganAfter(at time.Time) bool {
+	return len(c.kept) > 0 && at.Before(time.Unix(int64(c.since), 0).Add(time.Duration(c.at(0).at)*tenth))
+}
+
 // last is the newest commit; nil if there is none.
 func (c *Commits) last() *commit {
 	if len(c.kept) == 0 {

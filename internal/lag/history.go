@@ -112,6 +112,9 @@ func (past *committedTo) tell(commit Told, log Log, rules Rules) {
 		past.commits = Commits{}
 		return
 	}
+	if past.commits.beganAfter(commit.At) {
+		past.commits = Commits{} // from readings, of which it is told better now
+	}
 	behind := int64(Unknown)
 	if end, known := log.Ends.At(commit.At); known {
 		behind = max(0, end-commit.Offset)
@@ -122,7 +125,7 @@ func (past *committedTo) tell(commit Told, log Log, rules Rules) {
 func (past *committedTo) judge(p *Partition, at time.Time, log Log, e Evidence) {
 	past.of(log)
 	rules := e.Rules
-	if !e.Complete {
+	if !e.Complete || len(past.commits.kept) == 0 { // what was committed before anybody told
 		past.commits.Poll(at, *p, past.owned, rules)
 	}
 	p.Rates = past.rates(p, at, log)

@@ -269,8 +269,18 @@ func TestTold(t *testing.T) {
 	if got := dead.last.Partitions[0].Status; got != StatusStop {
 		t.Errorf("it commits nothing any more: %s", got)
 	}
+	before := watched{tells: []Told{}} // it died before anybody told
+	before.watch(400, func(int) Reading { return Reading{Partitions: []Partition{committed(0, 7, 100)}} })
+	if got := before.last.Partitions[0].Status; got != StatusStop {
+		t.Errorf("it never committed since it is watched: %s", got)
+	}
 	deleted := watched{tells: []Told{commit(0), commit(50), {TopicPartition: tp(0), At: commit(60).At, Deleted: true}}}
-	deleted.watch(400, reading)
+	deleted.watch(400, func(second int) Reading {
+		if second < 60 {
+			return reading(second)
+		}
+		return Reading{Members: owner, Partitions: []Partition{{TopicPartition: tp(0), End: 100}}}
+	})
 	if all := deleted.history.Judged(deleted.last, deleted.rules).Commits[0]; len(all) != 0 {
 		t.Errorf("commits that were deleted are remembered: %+v", all)
 	}
