@@ -63,7 +63,7 @@ bench-membership: ## Measure what deaths, restarts and scaling cost: Kohort, sta
 .PHONY: bench-lag
 bench-lag: ## Measure what reading lag costs: Kohort's collector, and a request for each group.
 	go run ./test/bench-lag
-	go test -run '^$$' -bench . -benchmem ./internal/lag
+	go test -run '^$$' -bench . -benchmem ./internal/lag ./internal/kafka
 
 .PHONY: generate
 generate: $(CONTROLLER_GEN) ## Write the deep copies of the API types anew.

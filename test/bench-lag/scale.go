@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -91,8 +92,13 @@ type load struct {
 	live, rss uint64 // bytes: of what is used after a collection, and at most ever
 }
 
+// memoryLimit is nine tenths of a GiB: as much as an operator is told whose container may
+// have a GiB (GOMEMLIMIT in config/manager).
+const memoryLimit = (1 << 30) * 9 / 10
+
 // underLoad reads groups that are watched.
 func underLoad(ctx context.Context, s scale) (l load, err error) {
+	debug.SetMemoryLimit(memoryLimit)
 	servers, stop, err := startBrokers(ctx, s)
 	if err != nil {
 		return l, err
@@ -195,7 +201,7 @@ func runScale(ctx context.Context, s scale) error {
 	}
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	windows := float64(s.groups * s.partitions)
-	fmt.Fprintln(table, "groups x partitions, watched\tcores\tlive heap\tof it for each partition\tmost memory (RSS)")
+	fmt.Fprintln(table, "groups x partitions, watched, limit 1 GiB\tcores\tlive heap\tof it for each partition\tmost memory (RSS)")
 	fmt.Fprintf(table, "%s\t%.2f\t%d MiB\t%.0f bytes\t%d MiB\n", s, l.cores, l.live>>20, float64(l.live)/windows, l.rss>>20)
 	return table.Flush()
 }
