@@ -26,7 +26,7 @@ func together(r *v1alpha1.RolloutState) bool {
 // budget is how many slots may be in handover at once.
 func (v seen) budget(state v1alpha1.GroupState) int {
 	r := state.Rollout
-	if together(r) && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutRollingBack) {
+	if together(r) && underWay(r) {
 		return int(sizeOf(state))
 	}
 	return v.Group.Budget

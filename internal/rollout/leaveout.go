@@ -43,7 +43,7 @@ func (s slot) crashesOn() bool {
 // watched as a canary.
 func onTrial(state v1alpha1.GroupState, s slot) bool {
 	r := state.Rollout
-	return r != nil && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutRollingBack) &&
+	return underWay(r) &&
 		slices.Contains(r.Begun, s.ordinal) && (!slices.Contains(r.Passed, s.ordinal) || inSteps(r))
 }
 

@@ -114,7 +114,7 @@ func resizeWaits(v seen, state v1alpha1.GroupState) string {
 	if v.Group.Paused {
 		return "spec.paused is set"
 	}
-	if r := state.Rollout; r != nil && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutRollingBack) && !v.awaitsPromotion(state) {
+	if underWay(state.Rollout) && !v.awaitsPromotion(state) {
 		return "a rollout is under way"
 	}
 	return resizeLeaves(state)

@@ -64,6 +64,11 @@ func goesFirst(v seen, s slot, revision string) string {
 	}
 }
 
+// underWay: slots are handed over by the rollout, one way or the other.
+func underWay(r *v1alpha1.RolloutState) bool {
+	return r != nil && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutRollingBack)
+}
+
 func rolling(state v1alpha1.GroupState) bool {
 	return state.Rollout != nil && state.Rollout.Stage == v1alpha1.RolloutProgressing
 }
