@@ -19,8 +19,6 @@ const (
 	tailAfter = 10 * time.Second
 	// tailRetry is when a tail is tried again that was of no use.
 	tailRetry = time.Minute
-	// tailFresh is how old the time may be up to which a tail knows everything.
-	tailFresh = 15 * time.Second
 )
 
 // tail reads the commits of a connection's groups where they are written down.
@@ -92,7 +90,7 @@ func (c *Clusters) Commits(cluster types.NamespacedName) (v1alpha1.CommitSource,
 		return v1alpha1.CommitsPolled, nil
 	}
 	known, err := tail.kafka.Known()
-	if time.Since(known) > tailFresh {
+	if time.Since(known) > kafka.ToldWithin {
 		return v1alpha1.CommitsPolled, err
 	}
 	return v1alpha1.CommitsTailed, nil

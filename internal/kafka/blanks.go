@@ -68,10 +68,9 @@ func (t *tail) skip(position int64) int64 {
 
 // look is where a log is looked at, and what for.
 type look struct {
-	tail  *tail
-	topic string
-	id    [16]byte
-	at    int64 // the first offset
+	tail *tail
+	id   [16]byte
+	at   int64 // the first offset
 }
 
 // findBlanks looks at the ends of logs that stand, with less than blanksWithin offsets that
@@ -96,7 +95,7 @@ func (c *Collector) findBlanks(ctx context.Context, at time.Time, readings map[s
 		}
 		other, asked := looks[level][p.TopicPartition]
 		if enough := len(looks[level]) >= looksAtOnce; !asked && !enough || asked && at < other.at {
-			looks[level][p.TopicPartition] = look{tail: t, topic: p.Topic, id: topics[p.Topic].id, at: at}
+			looks[level][p.TopicPartition] = look{tail: t, id: topics[p.Topic].id, at: at}
 		}
 	})
 	for level, of := range looks {

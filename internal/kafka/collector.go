@@ -370,7 +370,7 @@ func (c *Collector) tick(ctx context.Context, names []string) {
 
 	bounded, cancel := context.WithTimeout(ctx, tickTimeout)
 	defer cancel()
-	complete := c.opts.ToldUntil != nil && at.Sub(c.opts.ToldUntil()) < toldWithin
+	complete := c.opts.ToldUntil != nil && at.Sub(c.opts.ToldUntil()) < ToldWithin
 	info, readings, err := c.read(bounded, at, asked)
 	if ctx.Err() != nil {
 		return // stopped in the middle: that says nothing about Kafka

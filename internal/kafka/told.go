@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// toldWithin is how old the time may be up to which all commits were told: otherwise what
+	// ToldWithin is how old the time may be up to which all commits were told: otherwise what
 	// readings show counts as well.
-	toldWithin = 15 * time.Second
+	ToldWithin = 15 * time.Second
 	// toldAtMost is how many commits of a group are kept until it is read: of more, the
 	// newest, which are all that its windows take.
 	toldAtMost = 10_000

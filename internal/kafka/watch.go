@@ -65,15 +65,16 @@ func (c *Collector) keepWatched(keeps func(group string) bool) {
 // findWatched lists the groups, if it is time to, and has those read that are wanted.
 func (c *Collector) findWatched(ctx context.Context, now time.Time) {
 	c.mu.Lock()
-	due, wants, asked := c.watched.due(now, c.opts.WatchInterval), c.watched.wants, c.watched.asked
+	if !c.watched.due(now, c.opts.WatchInterval) {
+		c.mu.Unlock()
+		return
+	}
+	wants, asked := c.watched.wants, c.watched.asked
 	tracked := make(map[string]bool, len(c.groups))
 	for name, t := range c.groups {
 		tracked[name] = !t.target.Watched
 	}
 	c.mu.Unlock()
-	if !due {
-		return
-	}
 	found, unknown, err := c.client.groups(ctx, func(group string) bool { return wants(group) && !tracked[group] })
 	if ctx.Err() != nil {
 		return
