@@ -122,7 +122,7 @@ func stalledOf(s seen, p plan) string {
 	if s.stall != nil {
 		return s.stall.reason
 	}
-	if rollout := p.State.Rollout; rollout != nil {
+	if rollout := p.State.Rollout; rollout != nil && rollout.Failure != "" { // or it is about to be tried again
 		switch rollout.Stage {
 		case v1alpha1.RolloutRolledBack:
 			return v1alpha1.ReasonRolledBack
@@ -140,6 +140,8 @@ func movingReason(phase v1alpha1.Phase) string {
 		return v1alpha1.ReasonStarting
 	case v1alpha1.PhaseScaling:
 		return v1alpha1.ReasonScaling
+	case v1alpha1.PhaseRestarting:
+		return v1alpha1.ReasonRestarting
 	case v1alpha1.PhaseRollingOut:
 		return v1alpha1.ReasonRollingOut
 	case v1alpha1.PhaseRollingBack:

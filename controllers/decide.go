@@ -24,6 +24,9 @@ const (
 // of the group. To leave and to come back is a rebalance each.
 const crashBackOff = 10 * time.Minute
 
+// maxCommand is how much is kept of a command's value, in bytes.
+const maxCommand = 253
+
 // plan is what was decided in one pass.
 type plan struct {
 	rollout.Decision
@@ -73,7 +76,7 @@ func groupOf(s seen) rollout.Group {
 		Steps:           spec.Rollout.CanarySteps(),
 		Then:            spec.Rollout.ThenFollows(),
 		AwaitsPromotion: spec.Rollout.WaitsForPromotion(),
-		Promoted:        strings.TrimSpace(s.group.Annotations[v1alpha1.AnnotationPromote]),
+		Commands:        commandsOf(s.group),
 		SettledFor:      spec.Rollout.Gate.SettledFor(),
 		Deadline:        spec.Rollout.Deadline(),
 		Heartbeat:       spec.Membership.Heartbeat(),
@@ -96,6 +99,17 @@ func groupOf(s seen) rollout.Group {
 		g.DeletedAt = at.Time
 	}
 	return g
+}
+
+// commandsOf are the commands that stand as annotations.
+func commandsOf(group *v1alpha1.ConsumerGroup) map[string]string {
+	commands := map[string]string{}
+	for _, name := range rollout.CommandNames() {
+		if value := strings.TrimSpace(group.Annotations[name]); value != "" {
+			commands[name] = shortened(value, maxCommand)
+		}
+	}
+	return commands
 }
 
 // canOwn is how many slots can own a partition; nil while a topic is missing or

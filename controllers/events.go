@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,14 +72,30 @@ func transitions(s seen, p plan) []note {
 		}
 		notes = append(notes, normal("Scaled", "from %d to %d slots: %s", *old.Size, *now.Size, why))
 	}
+	notes = append(notes, commandNotes(old, now)...)
 	notes = append(notes, rolloutNotes(old, now)...)
 	return append(notes, slotNotes(old, now)...)
+}
+
+// commandNotes tell what was answered.
+func commandNotes(old, now v1alpha1.GroupState) []note {
+	var notes []note
+	for _, c := range now.Commands {
+		switch {
+		case slices.Contains(old.Commands, c):
+		case c.Refused != "":
+			notes = append(notes, warning("CommandRefused", "%s=%s is refused: %s", c.Name, c.Value, c.Refused))
+		default:
+			notes = append(notes, normal("CommandAccepted", "%s=%s", c.Name, c.Value))
+		}
+	}
+	return notes
 }
 
 func rolloutNotes(old, now v1alpha1.GroupState) []note {
 	was, is := old.Rollout, now.Rollout
 	switch {
-	case is != nil && (was == nil || was.To != is.To):
+	case is != nil && (was == nil || was.To != is.To || was.StartedAt != is.StartedAt):
 		return []note{normal("RolloutStarted", "rolling out revision %s, from %s", is.To, is.From)}
 	case was != nil && is == nil && now.Stable == was.To && old.Stable != now.Stable:
 		return []note{normal("RolloutSucceeded", "all slots run revision %s", was.To)}

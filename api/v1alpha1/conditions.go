@@ -37,6 +37,8 @@ const (
 	ReasonStarting = "Starting"
 	// ReasonScaling: Reconciling, slots are added or removed.
 	ReasonScaling = "Scaling"
+	// ReasonRestarting: Reconciling, pods are replaced since a person asked for a restart.
+	ReasonRestarting = "Restarting"
 	// ReasonRollingOut: Reconciling, slots are handed to the update revision.
 	ReasonRollingOut = "RollingOut"
 	// ReasonRollingBack: Reconciling, slots are handed back.
@@ -51,7 +53,7 @@ const (
 	// ReasonRolloutPaused: Stalled and not Ready, the gate failed and
 	// rollout.onFailure is Pause.
 	ReasonRolloutPaused = "RolloutPaused"
-	// ReasonPaused: Ready says so while spec.paused holds work back.
+	// ReasonPaused: Ready says so while spec.paused, or the annotation kohort.dev/pause, holds work back.
 	ReasonPaused = "Paused"
 
 	// ReasonInvalidTemplate: Stalled, the API server or Kohort refuses the pod.

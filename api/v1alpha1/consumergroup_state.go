@@ -22,10 +22,11 @@ type GroupState struct {
 	// rollout that runs, or the last one if it did not succeed.
 	// +optional
 	Rollout *RolloutState `json:"rollout,omitempty"`
-	// promoted is the revision that the annotation kohort.dev/promote has promoted, while it
-	// still names it: it does not promote it another time.
+	// commands that were answered, while their annotations stand: none is obeyed twice.
 	// +optional
-	Promoted string `json:"promoted,omitempty"`
+	// +listType=map
+	// +listMapKey=name
+	Commands []CommandState `json:"commands,omitempty"`
 	// blue is the revision before the last release, while its pods stand warm.
 	// +optional
 	Blue *BlueState `json:"blue,omitempty"`
@@ -41,6 +42,17 @@ type GroupState struct {
 	// when all have one.
 	// +optional
 	Forced *ForcedState `json:"forced,omitempty"`
+}
+
+// CommandState is a command that was answered.
+type CommandState struct {
+	// name of the annotation.
+	Name string `json:"name"`
+	// value that it had.
+	Value string `json:"value"`
+	// refused is why it was not obeyed. Absent if it was.
+	// +optional
+	Refused string `json:"refused,omitempty"`
 }
 
 // BlueState is a revision that can be gone back to at once.
@@ -115,7 +127,7 @@ type SlotState struct {
 	Restarts int32 `json:"restarts,omitempty"`
 	// refused is how many of the restarts were the end of a process that the broker did
 	// not let into the group, since the one before was still a member
-	// (membership.protocol Consumer).
+	// (membership.protocol Consumer), or were before a person tried again.
 	// +optional
 	Refused int32 `json:"refused,omitempty"`
 	// ousted is when the slot's member was last seen to be another one's: it changed while
@@ -193,9 +205,26 @@ type RolloutState struct {
 	// progressAt is when a slot last came through the gate; moved on by the
 	// time without a reading.
 	ProgressAt metav1.MicroTime `json:"progressAt"`
+	// attempt is which one it is at this revision. Absent: the first.
+	// +optional
+	Attempt int32 `json:"attempt,omitempty"`
+	// retriedAt is when a person let it go on after a failure: what was seen before is not
+	// held against it.
+	// +optional
+	RetriedAt *metav1.MicroTime `json:"retriedAt,omitempty"`
 	// awaits: it hands nothing over by BlueGreen before a person promotes it.
 	// +optional
 	Awaits bool `json:"awaits,omitempty"`
+	// promoted is the step of a canary that a person has promoted last, from 1 on; 1 for a
+	// rollout by BlueGreen.
+	// +optional
+	Promoted int32 `json:"promoted,omitempty"`
+	// full: a person has promoted it to its end, without the judgement of the gate.
+	// +optional
+	Full bool `json:"full,omitempty"`
+	// aborted: a person has taken it back, which needs no reading.
+	// +optional
+	Aborted bool `json:"aborted,omitempty"`
 	// back: it goes to the revision whose pods stood warm when it began.
 	// +optional
 	Back bool `json:"back,omitempty"`

@@ -13,6 +13,9 @@ const (
 	PhaseRunning Phase = "Running"
 	// PhaseScaling: slots are added or removed.
 	PhaseScaling Phase = "Scaling"
+	// PhaseRestarting: pods are replaced by others of their revision, since a person asked
+	// for it.
+	PhaseRestarting Phase = "Restarting"
 	// PhaseRollingOut: slots are handed to the update revision.
 	PhaseRollingOut Phase = "RollingOut"
 	// PhaseRollingBack: slots are handed back to the stable revision.

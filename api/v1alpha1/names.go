@@ -33,9 +33,29 @@ const (
 // processes are dead for certain: with membership.lostNode Wait they are replaced then.
 const AnnotationReplaceLost = "kohort.dev/replace-lost"
 
-// AnnotationPromote of a ConsumerGroup names the revision whose release may go on, where one
-// waits for that.
-const AnnotationPromote = "kohort.dev/promote"
+// Commands: annotations of a ConsumerGroup that a person sets. Each is answered once, and as
+// long as it stands with the same value it is not obeyed another time. status.message says
+// which value one has to have, and why one was refused.
+const (
+	// AnnotationPromote lets a release go on that waits for a person. Its value is the update
+	// revision, and for a canary that and the number of the step: 5d8f7c-2.
+	AnnotationPromote = "kohort.dev/promote"
+	// AnnotationPromoteFull lets a release go on to its end without steps, pauses and the
+	// judgement of the gate. Its value is the update revision.
+	AnnotationPromoteFull = "kohort.dev/promote-full"
+	// AnnotationAbort takes a release back. Its value is the update revision.
+	AnnotationAbort = "kohort.dev/abort"
+	// AnnotationRetry tries a release once more that was rolled back or has stopped. Its value
+	// is the update revision and the number of the attempt: 5d8f7c-2.
+	AnnotationRetry = "kohort.dev/retry"
+	// AnnotationPause keeps a release as it stands, for as long as the annotation is there.
+	// Its value is the update revision.
+	AnnotationPause = "kohort.dev/pause"
+	// AnnotationRestart replaces every pod that was made before a time, one after the other
+	// and under the same ids, when it has come. Its value is the time, as
+	// 2026-11-26T18:00:00Z.
+	AnnotationRestart = "kohort.dev/restart"
+)
 
 // Prefix is what all of Kohort's labels and annotations begin with. A user's
 // template cannot set them.

@@ -17,7 +17,6 @@ func advance(v seen, state *v1alpha1.GroupState) string {
 		return ""
 	}
 	forgetBlue(v, state)
-	forgetPromotion(v, state)
 	if state.Stable == v.Group.Revision {
 		return goBackByWish(v, state)
 	}
@@ -78,7 +77,7 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 		state.Stable, state.Rollout, state.Blue = v.Group.Revision, nil, nil
 		return ""
 	}
-	if v.Group.Paused {
+	if v.paused != "" {
 		return "paused: revision " + v.Group.Revision + " waits"
 	}
 	if leaving := resizeLeaves(*state); leaving != "" {
@@ -86,6 +85,10 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 	}
 	if v.reading == nil {
 		return fmt.Sprintf("revision %s waits for a reading of the group: %s", v.Group.Revision, v.unknown)
+	}
+	attempt := int32(0)
+	if r := state.Rollout; r != nil && r.To == v.Group.Revision {
+		attempt = r.Attempt
 	}
 	// A rollout that takes the place of one that is under way is measured by what
 	// was before that one.
@@ -97,9 +100,9 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 	state.Rollout = &v1alpha1.RolloutState{
 		From: state.Stable, To: v.Group.Revision, Stage: v1alpha1.RolloutProgressing,
 		Strategy: v.Group.Strategy, Steps: v.Group.Steps, Then: v.Group.Then,
-		Awaits:    v.Group.AwaitsPromotion && v.Group.Strategy == v1alpha1.StrategyBlueGreen,
-		Back:      state.Blue != nil && state.Blue.Revision == v.Group.Revision,
-		StartedAt: now, ProgressAt: now, Baseline: baseline,
+		Awaits:  v.Group.AwaitsPromotion && v.Group.Strategy == v1alpha1.StrategyBlueGreen,
+		Back:    state.Blue != nil && state.Blue.Revision == v.Group.Revision,
+		Attempt: attempt, StartedAt: now, ProgressAt: now, Baseline: baseline,
 	}
 	return "the rollout begins"
 }
@@ -114,8 +117,8 @@ func anyHeld(v seen, state v1alpha1.GroupState) bool {
 func progress(v seen, state *v1alpha1.GroupState) string {
 	r := state.Rollout
 	if holdClock(v, *state, r) {
-		if v.Group.Paused {
-			return "paused: spec.paused is set"
+		if v.paused != "" {
+			return "paused: " + v.paused
 		}
 		return "waiting for a reading of the group: " + v.unknown
 	}
@@ -150,7 +153,7 @@ func progress(v seen, state *v1alpha1.GroupState) string {
 	if why := beginSlots(v, state, matter); waits == "" {
 		waits = why
 	}
-	if idle := v.Now.Sub(r.ProgressAt.Time); r.UnknownSince == nil && idle > v.Group.Deadline && watched(v, r) {
+	if idle := v.Now.Sub(r.ProgressAt.Time); r.UnknownSince == nil && !r.Full && idle > v.Group.Deadline && watched(v, r) {
 		return failed(v, r, fmt.Sprintf("no slot came through the gate for %d s: %s", int(idle.Seconds()), waits))
 	}
 	return waits
@@ -165,7 +168,7 @@ func watched(v seen, r *v1alpha1.RolloutState) bool {
 // holdClock stops the deadline while there is no reading, or a pause, in which nothing
 // goes on, and while a slot waits for a person.
 func holdClock(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) (holdsAll bool) {
-	holdsAll = v.reading == nil || v.Group.Paused
+	holdsAll = v.reading == nil || v.paused != ""
 	holdStep(v, r, holdsAll)
 	if holdsAll || v.lostToAPerson(state) != "" || v.awaitsPromotion(state) || v.holdsStep(state) {
 		if r.UnknownSince == nil {
@@ -234,7 +237,7 @@ func beginSlots(v seen, state *v1alpha1.GroupState, matter string) string {
 		if first == "" && !s.warm(r.To) {
 			return fmt.Sprintf("waiting for the successor of slot %d to be warm%s", s.ordinal, problemOf(s.spare(r.To)))
 		}
-		if why := unfit(v, *state, s); why != "" {
+		if why := unfit(v, *state, s); why != "" && !r.Full {
 			return fmt.Sprintf("waiting for gate: slot %d is next: %s", s.ordinal, why)
 		}
 		r.Begun = insert(r.Begun, s.ordinal)

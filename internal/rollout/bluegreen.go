@@ -45,22 +45,18 @@ func beginTogether(v seen, state *v1alpha1.GroupState) string {
 		return fmt.Sprintf("waiting for the successors of all slots to be warm: %d of %d are%s", ready, len(next), problem)
 	}
 	if v.awaitsPromotion(*state) {
-		return fmt.Sprintf("the successors of all slots stand warm%s; waiting to be promoted: set the annotation %s=%s%s",
-			first, v1alpha1.AnnotationPromote, r.To, v.names(r.To))
+		return fmt.Sprintf("the successors of all slots stand warm%s; %s", first, toPromote(*state))
 	}
 	missing := unavailable(v, *state)
 	aside := func(s slot) bool { return missing[s.ordinal] || leftAside(*state, s) } // these have nothing to lose
 	for _, s := range next {
-		if why := unfitBut(v, *state, s, aside); why != "" && !r.Back {
+		if why := unfitBut(v, *state, s, aside); why != "" && !r.Back && !r.Full {
 			return "waiting for gate: all slots are next: " + why
 		}
 	}
 	renewBaseline(v, *state, r) // that of its beginning may be of long ago
 	for _, s := range next {
 		r.Begun = insert(r.Begun, s.ordinal)
-	}
-	if v.Group.Promoted == r.To {
-		state.Promoted = r.To
 	}
 	r.ProgressAt = metav1.NewMicroTime(v.Now)
 	return fmt.Sprintf("%d slots are being handed over to revision %s together", len(next), r.To)
@@ -90,8 +86,7 @@ func readyForAll(v seen, r *v1alpha1.RolloutState, slots []slot) (ready int, fir
 // slots over.
 func (v seen) awaitsPromotion(state v1alpha1.GroupState) bool {
 	r := state.Rollout
-	if !blueGreen(r) || r.Stage != v1alpha1.RolloutProgressing || len(r.Begun) > 0 || !r.Awaits || r.Back ||
-		v.Group.Promoted == r.To && state.Promoted != r.To {
+	if !blueGreen(r) || r.Stage != v1alpha1.RolloutProgressing || len(r.Begun) > 0 || !r.Awaits || r.Back || r.Full || r.Promoted > 0 {
 		return false
 	}
 	next := queue(v, state)
@@ -116,7 +111,7 @@ func keepsBlue(v seen, state v1alpha1.GroupState, s slot) string {
 		return ""
 	case spare != nil:
 		return blue
-	case v.Group.Warm == v1alpha1.WarmNever || v.Group.NoRoom != "" || v.Group.Paused || betweenHolders(v, state):
+	case v.Group.Warm == v1alpha1.WarmNever || v.Group.NoRoom != "" || v.paused != "" || betweenHolders(v, state):
 		return ""
 	}
 	return blue
@@ -141,13 +136,6 @@ func betweenHolders(v seen, state v1alpha1.GroupState) bool {
 func keepBlue(v seen, state *v1alpha1.GroupState, r *v1alpha1.RolloutState) {
 	if blueGreen(r) && v.Group.KeepBlue > 0 {
 		state.Blue = &v1alpha1.BlueState{Revision: r.From, Until: metav1.NewMicroTime(v.Now.Add(v.Group.KeepBlue))}
-	}
-}
-
-// forgetPromotion: the annotation does not name any more what it has promoted.
-func forgetPromotion(v seen, state *v1alpha1.GroupState) {
-	if v.Group.Promoted != state.Promoted {
-		state.Promoted = ""
 	}
 }
 

@@ -123,31 +123,32 @@ func TestPromotion(t *testing.T) {
 	if want := "the successors of all slots stand warm; waiting to be promoted: set the annotation kohort.dev/promote=r1-good"; !strings.Contains(s.told, want) {
 		t.Errorf("%q does not say %q", s.told, want)
 	}
-	s.w.promoted = "r0-good"
+	s.promotes("r0-good")
 	s.goOn(time.Minute)
-	if want := "set the annotation kohort.dev/promote=r1-good, it names r0-good"; !strings.Contains(s.told, want) || !s.runs(0, "r0-good") {
+	if want := "set the annotation kohort.dev/promote=r1-good; the annotation kohort.dev/promote=r0-good is refused: no rollout to it is under way"; !strings.Contains(s.told, want) || !s.runs(0, "r0-good") {
 		t.Errorf("%q does not say %q", s.told, want)
 	}
-	s.w.promoted = "r1-good"
+	s.promotes("r1-good")
 	s.endsOn("r1-good", "")
 }
 
 // What has been promoted once, and is gone back to, has to be promoted anew.
 func TestPromotionIsUsedOnce(t *testing.T) {
 	s := newBlueGreen(t, 3)
-	s.w.awaitsPromotion, s.w.promoted = true, "r1-stalled"
+	s.w.awaitsPromotion = true
+	s.promotes("r1-stalled")
 	s.apply("r1-stalled")
 	s.endsOn("r0-good", v1alpha1.RolloutRolledBack)
 	s.apply("r0-good")
 	s.goOn(time.Minute)
 	s.apply("r1-stalled")
 	s.goOn(time.Minute)
-	if want := "set the annotation kohort.dev/promote=r1-stalled anew: remove it first, it is of an earlier release"; !strings.Contains(s.told, want) {
+	if want := "set the annotation kohort.dev/promote=r1-stalled anew: remove it first, it was answered before"; !strings.Contains(s.told, want) {
 		t.Errorf("%q does not say %q", s.told, want)
 	}
-	s.w.promoted = ""
+	s.promotes("")
 	s.goOn(time.Minute)
-	s.w.promoted = "r1-stalled"
+	s.promotes("r1-stalled")
 	if !s.until(time.Minute, func() bool { return s.runs(0, "r1-stalled") }) {
 		t.Error(s.told)
 	}
@@ -170,7 +171,8 @@ func TestNotPromoted(t *testing.T) {
 // passed.
 func TestThirdRevisionAwaitsPromotion(t *testing.T) {
 	s := newBlueGreen(t, 3)
-	s.w.awaitsPromotion, s.w.promoted = true, "r1-stalled"
+	s.w.awaitsPromotion = true
+	s.promotes("r1-stalled")
 	s.apply("r1-stalled")
 	s.until(time.Minute, func() bool { return len(s.running("r1-stalled")) == 3 })
 	s.apply("r2-good")
@@ -178,7 +180,7 @@ func TestThirdRevisionAwaitsPromotion(t *testing.T) {
 	if n := len(s.running("r0-good")); n != 3 || s.warmOf("r2-good") != 3 {
 		t.Errorf("%d slots run the stable revision, %d successors stand warm: %s", n, s.warmOf("r2-good"), s.told)
 	}
-	s.w.promoted = "r2-good"
+	s.promotes("r2-good")
 	s.endsOn("r2-good", "")
 }
 
@@ -203,7 +205,8 @@ func TestBlueGreenThatNeverJoins(t *testing.T) {
 // and without being promoted.
 func TestBackToBlueAtOnce(t *testing.T) {
 	s := newBlueGreen(t, 3)
-	s.w.awaitsPromotion, s.w.promoted = true, "r1-good"
+	s.w.awaitsPromotion = true
+	s.promotes("r1-good")
 	s.apply("r1-good")
 	s.endsOn("r1-good", "")
 	s.w.stands = func(p *simPod) bool { return p.Revision == "r1-good" } // a record that cannot be processed
@@ -260,6 +263,6 @@ func TestScaledWhileItAwaitsPromotion(t *testing.T) {
 	if n := len(s.running("r0-good")); n != 5 || s.warmOf("r1-good") != 5 {
 		t.Errorf("%d slots consume, %d successors stand warm: %s", n, s.warmOf("r1-good"), s.told)
 	}
-	s.w.promoted = "r1-good"
+	s.promotes("r1-good")
 	s.endsOn("r1-good", "")
 }

@@ -3,7 +3,6 @@ package rollout
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -55,9 +54,6 @@ func advanceSteps(v seen, state *v1alpha1.GroupState, matter string) string {
 		if matter != "" {
 			return fmt.Sprintf("step %d of the canary is not left: %s", r.Step+1, matter)
 		}
-		if v.Group.Promoted == promotionOf(r) {
-			state.Promoted = v.Group.Promoted
-		}
 		r.Step, r.StepDone, r.ProgressAt = r.Step+1, nil, *micro(v.Now)
 		renewBaseline(v, *state, r)
 	}
@@ -108,13 +104,13 @@ func renewBaseline(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) 
 func (v seen) pauses(state v1alpha1.GroupState) string {
 	r := state.Rollout
 	pause := r.Steps[r.Step].Pause
-	if pause == nil || v.Group.Promoted == promotionOf(r) && state.Promoted != promotionOf(r) {
+	if pause == nil || r.Promoted > r.Step {
 		return ""
 	}
 	has := fmt.Sprintf("the canary has %s, at step %d of %d", v.owns(state, r.Chosen), r.Step+1, len(r.Steps))
 	lasts := pause.Lasts()
 	if lasts == 0 {
-		return fmt.Sprintf("%s; waiting to be promoted: set the annotation %s=%s%s", has, v1alpha1.AnnotationPromote, promotionOf(r), v.names(promotionOf(r)))
+		return has + "; " + toPromote(state)
 	}
 	until := r.StepDone.Add(lasts)
 	watched := v.Window.Tail(func(r *lag.Reading) bool { return r.Err == "" })
@@ -122,27 +118,6 @@ func (v seen) pauses(state v1alpha1.GroupState) string {
 		return ""
 	}
 	return fmt.Sprintf("%s; it is watched until %s", has, until.UTC().Format(time.TimeOnly))
-}
-
-// promotionOf is what the annotation has to say for a canary to go on: its step belongs to
-// it, or one word would promote all of them.
-func promotionOf(r *v1alpha1.RolloutState) string {
-	if r.Strategy != v1alpha1.StrategyCanary {
-		return r.To
-	}
-	return r.To + "-" + strconv.Itoa(int(r.Step)+1)
-}
-
-// names is what the annotation says instead of what it has to; "" if nothing.
-func (v seen) names(wanted string) string {
-	switch v.Group.Promoted {
-	case "":
-		return ""
-	case wanted:
-		return " anew: remove it first, it is of an earlier release"
-	default:
-		return ", it names " + v.Group.Promoted
-	}
 }
 
 // holdsStep: nothing but time or a person keeps a canary from going on.

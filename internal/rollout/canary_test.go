@@ -54,10 +54,10 @@ func TestCanarySteps(t *testing.T) {
 	if got := s.running("r1-good"); !slices.Equal(got, []int32{0, 1, 2}) {
 		t.Errorf("slots %v run the update, want three", got)
 	}
-	s.w.promoted = "r1-good-1"
+	s.promotes("r1-good-1")
 	s.goOn(time.Minute)
-	s.says("=r1-good-2, it names r1-good-1")
-	s.w.promoted = "r1-good-2"
+	s.says("set the annotation kohort.dev/promote=r1-good-2; the annotation kohort.dev/promote=r1-good-1 is refused: the canary is at step 2 of 2")
+	s.promotes("r1-good-2")
 	s.endsOn("r1-good", "")
 	if s.w.rebalances != 0 {
 		t.Errorf("%d rebalances", s.w.rebalances)
@@ -73,7 +73,7 @@ func TestCanaryOfPartitions(t *testing.T) {
 		t.Errorf("slots %v run the update, want the one that owns orders-9", got)
 	}
 	s.says("the canary has orders:8-11, at step 1 of 1; waiting to be promoted")
-	s.w.promoted = "r1-good-1"
+	s.promotes("r1-good-1")
 	if !s.until(time.Minute, func() bool { return len(s.state().Rollout.Begun) == 3 }) {
 		t.Fatal(s.told)
 	}
@@ -123,7 +123,7 @@ func TestCanaryOfMoreThanThereIs(t *testing.T) {
 	s.apply("r1-good")
 	s.goOn(2 * time.Minute)
 	s.says("the canary has orders:0-11, at step 1 of 1; waiting to be promoted")
-	s.w.promoted = "r1-good-1"
+	s.promotes("r1-good-1")
 	s.endsOn("r1-good", "")
 }
 
@@ -139,10 +139,10 @@ func TestStepsAreTakenAway(t *testing.T) {
 	if got := s.running("r1-good"); !slices.Equal(got, []int32{0}) {
 		t.Errorf("slots %v run the update", got)
 	}
-	s.w.promoted = "r1-good-1"
+	s.promotes("r1-good-1")
 	s.goOn(2 * time.Minute)
 	s.says("at step 2 of 2; waiting to be promoted")
-	s.w.promoted = "r1-good-2"
+	s.promotes("r1-good-2")
 	s.endsOn("r1-good", "")
 }
 
@@ -195,7 +195,7 @@ func TestThirdRevisionInACanary(t *testing.T) {
 	s := newCanary(t, 3, v1alpha1.StrategyRolling, step(1, ptr.To[int32](0)), step(2, ptr.To[int32](0)))
 	s.apply("r1-good")
 	s.goOn(time.Minute)
-	s.w.promoted = "r1-good-1"
+	s.promotes("r1-good-1")
 	s.until(2*time.Minute, func() bool { return len(s.running("r1-good")) == 2 })
 	s.apply("r2-good")
 	s.goOn(2 * time.Minute)

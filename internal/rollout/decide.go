@@ -28,6 +28,8 @@ func Decide(in Input) Decision {
 	if !in.Group.DeletedAt.IsZero() {
 		return wind(v, state)
 	}
+	answer(v, &state)
+	v.paused = pausedBy(v, state)
 	why := advance(v, &state)
 	resizing := resize(v, &state)
 	v = v.under(state)
@@ -58,6 +60,7 @@ type seen struct {
 	slots   []slot     // each at the index of its ordinal
 	reading *lag.Reading
 	unknown string // why reading is nil
+	paused  string // why nothing new begins; "" if it may
 }
 
 // slot is one slot as it is seen.

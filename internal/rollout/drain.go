@@ -15,7 +15,7 @@ const prospectFor = 2 * time.Minute
 // be handed over anyway.
 func (v seen) moving(state v1alpha1.GroupState) []int32 {
 	r := state.Rollout
-	if v.Group.Paused || v.Group.Warm == v1alpha1.WarmNever || underWay(r) && !v.awaitsPromotion(state) && !v.holdsStep(state) {
+	if v.paused != "" || v.Group.Warm == v1alpha1.WarmNever || underWay(r) && !v.awaitsPromotion(state) && !v.holdsStep(state) {
 		return nil
 	}
 	var moving []int32

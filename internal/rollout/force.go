@@ -87,7 +87,7 @@ func forcePause(times int32) time.Duration {
 // there is a rebalance at the end of what is under way, so that it is not one for each
 // step.
 func (v seen) unnoticed(state v1alpha1.GroupState, unowned, unsubscribed []lag.TopicPartition) string {
-	moving := underWay(state.Rollout) || v.Group.Paused || sizeOf(state) != v.Desired
+	moving := underWay(state.Rollout) || v.paused != "" || len(outdated(v, state)) > 0 || sizeOf(state) != v.Desired
 	deserted := v.deserted(unowned)
 	calm := v.Window.Tail(func(r *lag.Reading) bool { return r.Err == "" && r.State == lag.StateStable && v.allJoined(state, r) })
 	for _, tp := range unowned {

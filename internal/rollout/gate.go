@@ -73,12 +73,20 @@ func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
 		return waits("slot %d has not been taken over yet%s", s.ordinal, problemOf(s.spare(state.Rollout.To)))
 	}
 	e := evidence{v: v, state: state, slot: s, baseline: baselineSlot(state.Rollout.Baseline, s.ordinal)}
-	e.joined = v.Window.Since(s.state.Since.Time).Tail(func(r *lag.Reading) bool {
+	since := s.state.Since.Time
+	if at := state.Rollout.RetriedAt; at != nil && at.After(since) {
+		since = at.Time
+	}
+	e.joined = v.Window.Since(since).Tail(func(r *lag.Reading) bool {
 		return r.Err == "" && r.State == lag.StateStable && v.joined(s, r)
 	})
 	e.settled = e.joined.Tail(func(r *lag.Reading) bool { return e.unsettled(r) == "" })
 	e.owned = v.judged(s.members(v.reading))
-	for _, check := range []func(evidence) verdict{restarts, joined, standing, slower, settled} {
+	checks := []func(evidence) verdict{restarts, joined, standing, slower, settled}
+	if state.Rollout.Full {
+		checks = []func(evidence) verdict{joined}
+	}
+	for _, check := range checks {
 		if verdict := check(e); verdict.result != pass {
 			return verdict
 		}
@@ -110,7 +118,7 @@ func joined(e evidence) verdict {
 		return verdict{result: pass}
 	}
 	took := e.v.Now.Sub(e.slot.runsSince())
-	if together(e.state.Rollout) && !e.passed() && !e.baseline.Broken && took > e.v.joinsWithin(e.state) && e.neverJoined() {
+	if together(e.state.Rollout) && !e.state.Rollout.Full && !e.passed() && !e.baseline.Broken && took > e.v.joinsWithin(e.state) && e.neverJoined() {
 		return fails("%s, although its consumer runs for %d s", why, int(took.Seconds()))
 	}
 	return verdict{wait, why}

@@ -41,12 +41,12 @@ type Group struct {
 	Steps []v1alpha1.CanaryStep
 	Then  v1alpha1.Strategy
 	// AwaitsPromotion: a rollout by BlueGreen hands nothing over before it is promoted.
-	// Promoted is the revision that a person has promoted; "" if none.
 	AwaitsPromotion bool
-	Promoted        string
-	SettledFor      time.Duration
-	Deadline        time.Duration
-	Heartbeat       time.Duration
+	// Commands that stand as annotations, by their names.
+	Commands   map[string]string
+	SettledFor time.Duration
+	Deadline   time.Duration
+	Heartbeat  time.Duration
 	// Consumer: the group is of type consumer (KIP-848), whose broker refuses an instance
 	// id as long as the member that has it has not left.
 	Consumer bool

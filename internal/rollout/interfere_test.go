@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -83,6 +84,8 @@ func (s *simulation) interfere() {
 		}
 	case 16:
 		s.promote()
+	case 17:
+		s.command()
 	case 7:
 		s.operators = append(s.operators[:0:0], s.operators[0], newOperator(w))
 		w.logf("a second operator believes that it leads")
@@ -123,4 +126,41 @@ func (s *simulation) harmPod() {
 		p.Problem = ""
 	}
 	w.savePods()
+}
+
+// command is one that a person gives in the middle of whatever goes on, or takes back.
+func (s *simulation) command() {
+	w := s.w
+	r := w.object.state.Rollout
+	if r == nil {
+		r = &v1alpha1.RolloutState{To: w.object.spec.Revision}
+	}
+	name, value := "", r.To
+	switch w.rng.Intn(6) {
+	case 0:
+		name = v1alpha1.AnnotationAbort
+	case 1:
+		name, value = v1alpha1.AnnotationRetry, nextAttempt(r)
+	case 2:
+		name = v1alpha1.AnnotationPromoteFull
+	case 3:
+		name = v1alpha1.AnnotationPause
+	default:
+		name, value = v1alpha1.AnnotationRestart, w.now.Add(w.between(-time.Minute, time.Minute)).Format(time.RFC3339)
+	}
+	if w.commands[name] != "" {
+		value = ""
+	}
+	w.annotate(name, value)
+}
+
+// annotate sets an annotation, or removes it. Each operator sees that at once: as late as
+// the rest of the object would be the harder case for none of the commands.
+func (w *world) annotate(name, value string) {
+	all := maps.Clone(w.commands)
+	if all[name] = value; value == "" {
+		delete(all, name)
+	}
+	w.commands = all
+	w.logf("the user sets %s=%s", name, value)
 }

@@ -21,14 +21,20 @@ type checker struct {
 	// onBad are the slots that were ever activated under a bad revision and own, or
 	// last owned, a partition: what an idle one would do with it nobody can know.
 	onBad map[string]map[int32]bool
+	// attempts at each revision: the next one may begin with other slots.
+	attempts map[string]int32
 }
 
 func newChecker(w *world) *checker {
-	return &checker{w: w, onBad: map[string]map[int32]bool{}}
+	return &checker{w: w, onBad: map[string]map[int32]bool{}, attempts: map[string]int32{}}
 }
 
 // truth checks what must hold at every moment.
 func (c *checker) truth() string {
+	if r := c.w.object.state.Rollout; r != nil && r.Attempt != c.attempts[r.To] {
+		c.attempts[r.To] = r.Attempt
+		delete(c.onBad, r.To)
+	}
 	byID := map[string][]string{}
 	for _, p := range c.w.pods {
 		if p.mayRun() {
@@ -36,7 +42,7 @@ func (c *checker) truth() string {
 				byID[consumer.id] = append(byID[consumer.id], p.Name)
 			}
 		}
-		if p.released && kindOf(p.Revision) != good {
+		if p.released && !p.vanished && kindOf(p.Revision) != good {
 			c.touch(p)
 		}
 	}
@@ -45,7 +51,7 @@ func (c *checker) truth() string {
 			return fmt.Sprintf("invariant 1: %s has the consumers %v", id, pods)
 		}
 	}
-	if r := c.w.object.state.Rollout; r != nil && !blueGreen(r) && r.Then != v1alpha1.StrategyBlueGreen && kindOf(r.From) == good && len(c.onBad[r.To]) > c.w.object.spec.Budget {
+	if r := c.w.object.state.Rollout; r != nil && !r.Full && !blueGreen(r) && r.Then != v1alpha1.StrategyBlueGreen && kindOf(r.From) == good && len(c.onBad[r.To]) > c.w.object.spec.Budget {
 		return fmt.Sprintf("invariant 4: bad revision %s reached the slots %v", r.To, c.onBad[r.To])
 	}
 	return ""
@@ -70,7 +76,7 @@ func (c *checker) touch(p *simPod) {
 
 // decision checks a decision against what it was made from.
 func (c *checker) decision(in Input, d Decision) string {
-	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, enoughAvailable, beginsTogether, onlyChosen, onlyPersisted, endsAreKept} {
+	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, pauseHolds, enoughAvailable, beginsTogether, onlyChosen, onlyPersisted, endsAreKept} {
 		if broken := check(in, d); broken != "" {
 			return broken
 		}
@@ -94,7 +100,7 @@ func unknownIsNotZero(in Input, d Decision) string {
 	if before.Size != nil && *before.Size != *after.Size {
 		return fmt.Sprintf("invariant 3: size %d -> %d with no reading", *before.Size, *after.Size)
 	}
-	byWish := in.State.Stable == in.Group.Revision
+	byWish := in.State.Stable == in.Group.Revision || after.Rollout != nil && after.Rollout.Aborted
 	if forward(before.Rollout, after.Rollout) && !byWish {
 		return "invariant 3: a rollout goes on with no reading"
 	}
@@ -203,6 +209,18 @@ func oneAtATime(in Input, d Decision) string {
 	}
 	if removes != "" && hands != "" && !in.Group.Consumer {
 		return fmt.Sprintf("invariant 2: %s is stopped while members are removed: %s", hands, removes)
+	}
+	return ""
+}
+
+// pauseHolds: what a person has paused does not go on.
+func pauseHolds(in Input, d Decision) string {
+	before, after := in.State.Rollout, d.State.Rollout
+	if before == nil || after == nil || before.To != after.To || after.Stage != v1alpha1.RolloutProgressing {
+		return ""
+	}
+	if in.Group.Commands[v1alpha1.AnnotationPause] == after.To && forward(before, after) {
+		return "pause: a rollout goes on that a person has paused"
 	}
 	return ""
 }

@@ -43,7 +43,7 @@ func (s slot) crashesOn() bool {
 // watched as a canary.
 func onTrial(state v1alpha1.GroupState, s slot) bool {
 	r := state.Rollout
-	return underWay(r) &&
+	return underWay(r) && !r.Full &&
 		slices.Contains(r.Begun, s.ordinal) && (!slices.Contains(r.Passed, s.ordinal) || inSteps(r))
 }
 

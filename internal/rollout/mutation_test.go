@@ -51,6 +51,10 @@ var mutations = []struct {
 		"ready < len(next) {", "ready < len(next)-1 {",
 		"invariant 5",
 	}, {
+		"a pause by annotation holds nothing", "commands.go",
+		"case rolling(state) && v.Group.Commands", "case false && v.Group.Commands",
+		"pause",
+	}, {
 		"a holder is activated before it is persisted", "permit.go",
 		"hold(v, state, p.slot, p.pod)", "",
 		"invariant 6",

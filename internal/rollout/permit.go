@@ -113,8 +113,14 @@ func handovers(v seen, state v1alpha1.GroupState, proposals []proposal, removing
 		if !out && (unsteady || len(missing) >= v.budget(state)) {
 			continue
 		}
+		if p.again != "" && unfitToRestart(v, state, p.slot) != "" {
+			continue
+		}
 		missing[p.slot.ordinal] = true
 		why := fmt.Sprintf("revision %s takes slot %d over", p.run, p.slot.ordinal)
+		if p.again != "" {
+			why = fmt.Sprintf("another pod takes slot %d over: %s", p.slot.ordinal, p.again)
+		}
 		if p.leaves != "" {
 			why = fmt.Sprintf("slot %d moves to another node: %s", p.slot.ordinal, p.leaves)
 		}
@@ -156,9 +162,10 @@ func heldBack(v seen, state v1alpha1.GroupState) string {
 }
 
 // goingBackByWish: the user applied the stable revision again in the middle of a
-// rollout. That needs no reading.
+// rollout, or aborted it. That needs no reading.
 func goingBackByWish(v seen, state v1alpha1.GroupState) bool {
-	return state.Rollout != nil && v.Group.Revision == state.Stable
+	r := state.Rollout
+	return r != nil && (v.Group.Revision == state.Stable || r.Aborted && r.Stage == v1alpha1.RolloutRollingBack)
 }
 
 // unavailable are the ordinals of slots that do not consume, or of which no

@@ -41,6 +41,7 @@ type proposal struct {
 	run    string // the wanted revision
 	first  string // why the holder goes before its successor is warm
 	leaves string // why it leaves its node
+	again  string // why it makes way for another of its revision
 	create []creation
 	delete []*Pod
 }
@@ -53,7 +54,7 @@ type creation struct {
 
 // propose is the slot machine, the same for everything that wants.
 func propose(s slot, w want) proposal {
-	p := proposal{slot: s, run: w.run, first: w.first, leaves: w.elsewhere}
+	p := proposal{slot: s, run: w.run, first: w.first, leaves: w.elsewhere, again: w.again}
 	p.move, p.pod = next(s, w)
 	p.create = missing(s, w)
 	p.delete = unwanted(s, w)
@@ -81,6 +82,8 @@ func next(s slot, w want) (move, *Pod) {
 	case w.renew:
 		return renew, h
 	case h.Revision != w.run && (w.first != "" || s.warm(w.run)):
+		return handover, h
+	case w.again != "" && h.Revision == w.run && (w.first != "" || s.warm(w.run)):
 		return handover, h
 	case w.elsewhere != "" && s.movesTo(w.run) && s.warm(w.run):
 		return handover, h
@@ -126,7 +129,9 @@ func missing(s slot, w want) []creation {
 	if w.run != "" && !holds && !follows && s.spare(w.run) == nil {
 		pods = append(pods, creation{w.run, !stands})
 	}
-	if w.elsewhere != "" && holds && !s.movesTo(w.run) {
+	elsewhere := w.elsewhere != "" && !s.movesTo(w.run)
+	again := w.again != "" && !follows && s.spare(w.run) == nil
+	if holds && (elsewhere || again) {
 		pods = append(pods, creation{w.run, false})
 	}
 	if w.keep != "" && w.keep != w.run && s.spare(w.keep) == nil {
@@ -140,7 +145,7 @@ func missing(s slot, w want) []creation {
 func unwanted(s slot, w want) []*Pod {
 	useful := map[*Pod]bool{}
 	holds := s.holder != nil && !s.holder.Deleting && s.holder.Revision == w.run
-	if w.run != "" && (!holds || w.elsewhere != "" && s.movesTo(w.run)) {
+	if w.run != "" && (!holds || w.again != "" || w.elsewhere != "" && s.movesTo(w.run)) {
 		useful[s.spare(w.run)] = true
 	}
 	if w.keep != "" && w.keep != w.run {

@@ -13,6 +13,32 @@ import (
 func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Report {
 	r := Report{Desired: v.Desired, Unknown: v.unknown}
 	slots := v.inSize(state)
+	r.count(v, slots)
+	r.Problems = problems(v, state)
+	if v.reading != nil {
+		r.Settled = unsettled(v, state, v.reading)
+		r.Findings = v.findings(state)
+		if r.Settled == "" && len(r.Findings) == 0 {
+			r.Differs = v.differs()
+		}
+		r.Standing = standingNow(v, slots)
+	}
+	available := len(slots) - len(unavailable(v, state))
+	r.Available = len(slots) > 0 && available >= max(1, len(slots)-v.Group.Budget) || state.Size != nil && len(slots) == 0
+	restarts, step := restarting(v, state)
+	if r.Phase, r.Step = phaseOf(v, state, r); step != "" && (r.Phase == v1alpha1.PhaseRunning || r.Phase == v1alpha1.PhasePending) {
+		r.Phase, r.Step = v1alpha1.PhaseRestarting, step
+	}
+	r.Message = messageOf(state, r, rolling, []string{resizing, restarts})
+	r.Message = strings.Join(append([]string{r.Message}, ofCommands(v, state)...), "; ")
+	rolledBack := state.Rollout != nil && state.Rollout.Stage == v1alpha1.RolloutRolledBack
+	waits := v.awaitsPromotion(state) || v.holdsStep(state)
+	r.Hurry = r.Phase != v1alpha1.PhaseRunning && r.Phase != v1alpha1.PhasePaused && !rolledBack && !waits
+	return r
+}
+
+// count counts slots.
+func (r *Report) count(v seen, slots []slot) {
 	for _, s := range slots {
 		if s.holder.active() {
 			r.Active++
@@ -27,23 +53,6 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 			r.Updated++
 		}
 	}
-	r.Problems = problems(v, state)
-	if v.reading != nil {
-		r.Settled = unsettled(v, state, v.reading)
-		r.Findings = v.findings(state)
-		if r.Settled == "" && len(r.Findings) == 0 {
-			r.Differs = v.differs()
-		}
-		r.Standing = standingNow(v, slots)
-	}
-	available := len(slots) - len(unavailable(v, state))
-	r.Available = len(slots) > 0 && available >= max(1, len(slots)-v.Group.Budget) || state.Size != nil && len(slots) == 0
-	r.Phase, r.Step = phaseOf(v, state, r)
-	r.Message = messageOf(state, r, rolling, resizing)
-	rolledBack := state.Rollout != nil && state.Rollout.Stage == v1alpha1.RolloutRolledBack
-	waits := v.awaitsPromotion(state) || v.holdsStep(state)
-	r.Hurry = r.Phase != v1alpha1.PhaseRunning && r.Phase != v1alpha1.PhasePaused && !rolledBack && !waits
-	return r
 }
 
 // standingNow names a partition that a slot has had, with lag and without a commit, for
@@ -103,7 +112,7 @@ func phaseOf(v seen, state v1alpha1.GroupState, r Report) (v1alpha1.Phase, strin
 		step := fmt.Sprintf("%d/%d", len(ro.Passed), size)
 		switch ro.Stage {
 		case v1alpha1.RolloutProgressing:
-			if v.Group.Paused {
+			if v.paused != "" {
 				return v1alpha1.PhasePaused, step
 			}
 			return v1alpha1.PhaseRollingOut, step
@@ -118,7 +127,7 @@ func phaseOf(v seen, state v1alpha1.GroupState, r Report) (v1alpha1.Phase, strin
 	switch {
 	case state.Size == nil:
 		return v1alpha1.PhasePending, ""
-	case v.Group.Paused:
+	case v.paused != "":
 		return v1alpha1.PhasePaused, ""
 	case size != v.Desired:
 		return v1alpha1.PhaseScaling, fmt.Sprintf("%d/%d", size, v.Desired)
@@ -136,14 +145,15 @@ func phaseOf(v seen, state v1alpha1.GroupState, r Report) (v1alpha1.Phase, strin
 }
 
 // messageOf names what is waited for, the most pressing first.
-func messageOf(state v1alpha1.GroupState, r Report, rolling, resizing string) string {
+func messageOf(state v1alpha1.GroupState, r Report, rolling string, others []string) string {
 	var parts []string
 	if ro := state.Rollout; ro != nil {
 		switch ro.Stage {
 		case v1alpha1.RolloutRolledBack:
-			parts = append(parts, fmt.Sprintf("revision %s was rolled back: %s; change the template to try again", ro.To, ro.Failure))
+			parts = append(parts, told(state, rolling))
 		case v1alpha1.RolloutPaused:
-			parts = append(parts, fmt.Sprintf("the rollout to %s stopped: %s; change the template to go on or back", ro.To, ro.Failure))
+			parts = append(parts, fmt.Sprintf("the rollout to %s stopped: %s; change the template, or go on by the annotation %s, without the gate by %s, or back by %s", ro.To, ro.Failure,
+				toSet(state, v1alpha1.AnnotationRetry, nextAttempt(ro)), toSet(state, v1alpha1.AnnotationPromoteFull, ro.To), toSet(state, v1alpha1.AnnotationAbort, ro.To)))
 		case v1alpha1.RolloutRollingBack:
 			parts = append(parts, "rolling back: "+rolling)
 			if ro.Failure != "" {
@@ -155,8 +165,10 @@ func messageOf(state v1alpha1.GroupState, r Report, rolling, resizing string) st
 	} else if rolling != "" {
 		parts = append(parts, rolling)
 	}
-	if resizing != "" {
-		parts = append(parts, resizing)
+	for _, other := range others {
+		if other != "" {
+			parts = append(parts, other)
+		}
 	}
 	if len(r.Problems) > 0 {
 		parts = append(parts, r.Problems[0])
@@ -186,4 +198,14 @@ func messageOf(state v1alpha1.GroupState, r Report, rolling, resizing string) st
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// told says what became of a rollout that was rolled back, and how it is tried again.
+func told(state v1alpha1.GroupState, rolling string) string {
+	r := state.Rollout
+	if r.Failure == "" { // it is about to be
+		return rolling
+	}
+	return fmt.Sprintf("revision %s was rolled back: %s; change the template, or set the annotation %s to try it again", r.To, r.Failure,
+		toSet(state, v1alpha1.AnnotationRetry, nextAttempt(r)))
 }

@@ -51,7 +51,7 @@ func start(v seen, state *v1alpha1.GroupState) string {
 		state.Size, state.Stable = &zero, v.Group.Revision
 		return ""
 	}
-	if v.Group.Paused {
+	if v.paused != "" {
 		return "paused before its first start"
 	}
 	warm, patient := warmAbove(v, 0, v.Group.Revision)
@@ -111,8 +111,8 @@ func warmAbove(v seen, from int32, revision string) (warm []slot, patient bool) 
 func mayResize(v seen, state v1alpha1.GroupState) bool { return resizeWaits(v, state) == "" }
 
 func resizeWaits(v seen, state v1alpha1.GroupState) string {
-	if v.Group.Paused {
-		return "spec.paused is set"
+	if v.paused != "" {
+		return v.paused
 	}
 	if underWay(state.Rollout) && !v.awaitsPromotion(state) {
 		return "a rollout is under way"

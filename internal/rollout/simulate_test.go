@@ -122,6 +122,10 @@ func (s *simulation) tryAgain() {
 	if r == nil || r.To != s.w.object.spec.Revision {
 		return
 	}
+	if r.Aborted && r.Stage == v1alpha1.RolloutRolledBack && kindOf(r.To) == good {
+		s.sets(v1alpha1.AnnotationRetry, nextAttempt(r))
+		return
+	}
 	// With no other slot to compare with, an outage is put down to the release.
 	blamed := kindOf(r.To) == good && r.StartedAt.Time.Before(s.w.noCommits)
 	if kindOf(state.Stable) == good && !blamed {
@@ -141,13 +145,20 @@ func (s *simulation) tryAgain() {
 // promote is what a user does who waits for a release: sets the annotation, or removes it if
 // it is an old one.
 func (s *simulation) promote() {
-	w, state := s.w, s.w.object.state
+	state := s.w.object.state
 	if r := state.Rollout; r == nil || len(r.Begun) > 0 && r.StepDone == nil {
 		return
 	}
-	w.promoted = promotionOf(state.Rollout)
-	if state.Promoted == w.promoted {
-		w.promoted = ""
+	s.sets(v1alpha1.AnnotationPromote, promotionOf(state.Rollout))
+}
+
+// sets an annotation as the message says: one that has been answered is removed first.
+func (s *simulation) sets(name, value string) {
+	if c := answered(s.w.object.state, name); c != nil && c.Value == value {
+		value = ""
+	}
+	if s.w.commands[name] != value {
+		s.w.annotate(name, value)
 	}
 }
 
@@ -254,11 +265,14 @@ func (s *simulation) calm() {
 	w.logf("all is calm from here on")
 	w.object.spec.Paused = false
 	nothingRuns := len(w.live()) == 0 || w.object.spec.Desired == 0
-	if kindOf(w.object.state.Stable) != good || nothingRuns || w.rng.Intn(2) == 0 {
+	// What goes on without the gate may be bad, and never end.
+	full := w.object.state.Rollout != nil && w.object.state.Rollout.Full && kindOf(w.object.state.Rollout.To) != good
+	if kindOf(w.object.state.Stable) != good || nothingRuns || full || w.rng.Intn(2) == 0 {
 		s.revisions++
 		w.object.spec.Revision = fmt.Sprintf("r%d-good", s.revisions)
 	}
 	w.brokerAway, w.unreadUntil, w.noCommits, w.unrest = w.now, w.now, w.now, w.now
+	w.commands = map[string]string{v1alpha1.AnnotationRestart: w.commands[v1alpha1.AnnotationRestart]}
 	w.strangers, w.crashes, w.cordoned = nil, nil, [simNodes]bool{}
 	s.operators = s.operators[:1]
 	w.saveObject()
@@ -333,6 +347,8 @@ func (s *simulation) unfinished() string {
 	running := 0
 	for _, p := range w.pods {
 		switch {
+		case p.proc && p.Created.Before(restartsFrom(state)):
+			return p.Name + " was made before the restart"
 		case p.proc && (p.Revision != state.Stable || !w.memberOf(p)):
 			return p.Name + " still runs"
 		case p.proc:

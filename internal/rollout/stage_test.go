@@ -123,3 +123,9 @@ func (s *stage) runs(ordinal int32, revision string) bool {
 	h := s.holder(ordinal)
 	return h != nil && h.proc && h.Revision == revision
 }
+
+// annotate is the user's.
+func (s *stage) annotate(name, value string) { s.w.annotate(name, value) }
+
+// promotes sets the annotation by which a release is promoted, or removes it.
+func (s *stage) promotes(value string) { s.w.annotate(v1alpha1.AnnotationPromote, value) }

@@ -16,6 +16,8 @@ type want struct {
 	// elsewhere is why the holder is followed by another pod of its revision, on another
 	// node; "" = it is not.
 	elsewhere string
+	// again is why it is followed by another pod of its revision, wherever; "" = it is not.
+	again string
 	// renew: the holder's client has given up, and another shall take its place.
 	renew bool
 	// leftOut: a slot that nobody holds is not taken yet, and the holder of one is stopped.
@@ -37,9 +39,10 @@ func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
 	if slices.Contains(v.moving(state), s.ordinal) {
 		w.elsewhere = s.holder.Draining
 	}
+	w.again = restartsNow(v, state, s)
 	r := state.Rollout
 	if rolling(state) && slices.Contains(ahead(v, state), s.ordinal) &&
-		(s.spare(r.To) != nil || !v.Group.Paused && goesFirst(v, s, r.To) == "" && !handingOver(v, state)) {
+		(s.spare(r.To) != nil || v.paused == "" && goesFirst(v, s, r.To) == "" && !handingOver(v, state)) {
 		w.keep = r.To
 	}
 	if w.keep == "" {

@@ -140,9 +140,10 @@ type world struct {
 	crashBackOff time.Duration // 0: simCrashBackOff
 	joinsAfter   time.Duration // how long a program takes to start, at least
 
-	// awaitsPromotion: a person has to promote a release by BlueGreen; promoted is what one has.
+	// awaitsPromotion: a person has to promote a release by BlueGreen. commands are the
+	// annotations that people have set.
 	awaitsPromotion bool
-	promoted        string
+	commands        map[string]string
 	pauseOnFailure  bool
 
 	warm      v1alpha1.Warm
@@ -159,7 +160,7 @@ func newWorld(seed int64, spec simSpec, names membership.Naming) *world {
 	w := &world{
 		names: names,
 		rng:   rand.New(rand.NewSource(seed)), now: simEpoch,
-		members: map[string]*simMember{}, owners: map[string][]int32{}, joining: map[string]bool{},
+		commands: map[string]string{}, members: map[string]*simMember{}, owners: map[string][]int32{}, joining: map[string]bool{},
 	}
 	w.object.spec = spec
 	w.saveObject()

@@ -1,0 +1,106 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+)
+
+// annotate is what kubectl annotate --overwrite does.
+func (w *world) annotate(name, value string) {
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { metav1.SetMetaDataAnnotation(&g.ObjectMeta, name, value) })
+}
+
+// TestAbortAndRetry: a canary is called off by an annotation, is tried again by the one that
+// the message names, and goes to its end by another.
+func TestAbortAndRetry(t *testing.T) {
+	one := int32(1)
+	w := newWorld(t)
+	w.kafkaCluster()
+	w.group(2, func(g *v1alpha1.ConsumerGroup) {
+		g.Spec.Rollout.Strategy = v1alpha1.StrategyCanary
+		g.Spec.Rollout.Canary = &v1alpha1.Canary{Steps: []v1alpha1.CanaryStep{{Slots: &one, Pause: &v1alpha1.CanaryPause{}}}}
+	})
+	w.comesUp("orders")
+	stable := w.read("orders").Status.StableRevision
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template(image + "0") })
+	waits := func() bool { return strings.Contains(w.read("orders").Status.Message, "waiting to be promoted") }
+	w.until("the canary waits for a person", waits)
+	update := w.read("orders").Status.UpdateRevision
+
+	w.annotate(v1alpha1.AnnotationAbort, "another")
+	w.until("an abort of something else is refused", func() bool {
+		return strings.Contains(w.read("orders").Status.Message, "the annotation kohort.dev/abort=another is refused: the rollout is to revision "+update)
+	})
+	w.annotate(v1alpha1.AnnotationAbort, update)
+	w.until("the canary is taken back", func() bool {
+		s := w.read("orders").Status
+		return s.Phase == v1alpha1.PhaseDegraded && s.UpdatedReplicas == 0 && s.StableRevision == stable && s.ReadyReplicas == 2 &&
+			strings.Contains(s.Message, "set the annotation "+v1alpha1.AnnotationRetry+"="+update+"-2 to try it again")
+	})
+	w.annotate(v1alpha1.AnnotationRetry, update+"-2")
+	w.until("it is tried again", waits)
+	w.annotate(v1alpha1.AnnotationPromoteFull, update)
+	w.until("all slots run it", func() bool {
+		s := w.read("orders").Status
+		return s.StableRevision == update && s.UpdatedReplicas == 2 && s.ReadyReplicas == 2 && s.Phase == v1alpha1.PhaseRunning
+	})
+}
+
+// TestRestart: every pod is replaced by another one of its revision, and the spec is as the
+// user wrote it.
+func TestRestart(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	w.group(2)
+	w.comesUp("orders")
+	before := map[string]bool{}
+	for _, pod := range w.pods() {
+		before[pod.Name] = true
+	}
+	group := w.read("orders")
+	// The API server notes in whole seconds when a pod was made.
+	w.annotate(v1alpha1.AnnotationRestart, time.Now().Add(time.Second).UTC().Format(time.RFC3339))
+	w.until("both pods are others", func() bool {
+		pods := w.pods()
+		for _, pod := range pods {
+			if before[pod.Name] {
+				return false
+			}
+		}
+		s := w.read("orders").Status
+		return len(pods) == 2 && s.Phase == v1alpha1.PhaseRunning && s.ReadyReplicas == 2
+	})
+	now := w.read("orders")
+	if now.Status.StableRevision != group.Status.StableRevision || now.Generation != group.Generation {
+		t.Errorf("a restart changed the revision or the spec")
+	}
+}
+
+// TestPauseByAnnotation: a release stands still while the annotation is there.
+func TestPauseByAnnotation(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	w.group(2)
+	w.comesUp("orders")
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template(image + "0") })
+	w.until("a slot runs the release", func() bool { return w.read("orders").Status.UpdatedReplicas == 1 })
+	w.annotate(v1alpha1.AnnotationPause, w.read("orders").Status.UpdateRevision)
+	w.until("it is paused", func() bool {
+		s := w.read("orders").Status
+		ready := false
+		for _, c := range s.Conditions {
+			ready = ready || c.Type == v1alpha1.ConditionReady && c.Reason == v1alpha1.ReasonPaused
+		}
+		return s.Phase == v1alpha1.PhasePaused && ready && strings.Contains(s.Message, v1alpha1.AnnotationPause)
+	})
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { delete(g.Annotations, v1alpha1.AnnotationPause) })
+	w.until("it goes on", func() bool {
+		s := w.read("orders").Status
+		return s.StableRevision == s.UpdateRevision && s.UpdatedReplicas == 2
+	})
+}
