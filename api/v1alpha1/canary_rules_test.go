@@ -14,6 +14,12 @@ const (
 
 var canaryRules = []ruleCase{
 	{
+		rule: "spec.rollout rule: rollout.warm cannot be Always with rollout.strategy Recreate, whose pods stop first: leave it out",
+		pass: `{spec: {rollout: {strategy: Recreate}}}`,
+		fail: `{spec: {rollout: {strategy: Recreate, warm: Always}}}`,
+		want: "spec.rollout: Invalid value: rollout.warm cannot be Always with rollout.strategy Recreate",
+	},
+	{
 		rule: "spec.rollout rule: rollout.warm cannot be Never with rollout.strategy BlueGreen, which waits for warm successors: set Auto or Always",
 		pass: `{spec: {rollout: {warm: Never, strategy: Canary, canary: {then: Rolling, steps: [{slots: 1}]}}}}`,
 		fail: `{spec: {rollout: {warm: Never, strategy: Canary, canary: {then: BlueGreen, steps: [{slots: 1}]}}}}`,

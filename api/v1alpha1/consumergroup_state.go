@@ -130,6 +130,10 @@ type SlotState struct {
 	// (membership.protocol Consumer), or were before a person tried again.
 	// +optional
 	Refused int32 `json:"refused,omitempty"`
+	// barred: the broker was seen not to let the holder's process into the group, since the
+	// one before was still a member (membership.protocol Consumer). Absent once it is in.
+	// +optional
+	Barred bool `json:"barred,omitempty"`
 	// ousted is when the slot's member was last seen to be another one's: it changed while
 	// the holder's process ran, which ended then, or while there was none.
 	// +optional

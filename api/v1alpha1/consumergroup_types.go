@@ -178,14 +178,16 @@ type ScalingRules struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.blueGreen) || has(self.strategy) && self.strategy == 'BlueGreen'",message="rollout.blueGreen needs rollout.strategy BlueGreen"
 // +kubebuilder:validation:XValidation:rule="has(self.canary) == (has(self.strategy) && self.strategy == 'Canary')",message="rollout.strategy Canary needs rollout.canary, which says in which steps; no other one has it"
 // +kubebuilder:validation:XValidation:rule="!((has(self.strategy) && self.strategy == 'BlueGreen' || has(self.canary) && has(self.canary.then) && self.canary.then == 'BlueGreen') && has(self.warm) && self.warm == 'Never')",message="rollout.warm cannot be Never with rollout.strategy BlueGreen, which waits for warm successors: set Auto or Always"
+// +kubebuilder:validation:XValidation:rule="!(has(self.strategy) && self.strategy == 'Recreate' && has(self.warm) && self.warm == 'Always')",message="rollout.warm cannot be Always with rollout.strategy Recreate, whose pods stop first: leave it out"
 // +kubebuilder:validation:XValidation:rule="(has(self.gate) && has(self.gate.settledSeconds) ? self.gate.settledSeconds : 20) < (has(self.progressDeadlineSeconds) ? self.progressDeadlineSeconds : 600)",message="rollout.gate.settledSeconds must be less than rollout.progressDeadlineSeconds, or no slot can pass the gate in time"
 type Rollout struct {
 	// strategy says how. Rolling: slot by slot, each through the gate before the next.
 	// BlueGreen: when all successors stand warm, all slots at once; it needs room for
 	// twice the pods. Canary: some slots or partitions first, step by step, then the rest.
-	// Default: Rolling.
+	// Recreate: all pods stop before one of the new revision starts; it needs no room for
+	// more pods, and never runs two versions at once. Default: Rolling.
 	// +optional
-	// +kubebuilder:validation:Enum=Rolling;BlueGreen;Canary
+	// +kubebuilder:validation:Enum=Rolling;BlueGreen;Canary;Recreate
 	Strategy Strategy `json:"strategy,omitempty"`
 	// canary is about the strategy Canary.
 	// +optional
@@ -193,7 +195,8 @@ type Rollout struct {
 	// blueGreen is about the strategy BlueGreen.
 	// +optional
 	BlueGreen *BlueGreen `json:"blueGreen,omitempty"`
-	// maxUnavailable is how many slots may be in handover at once; by BlueGreen all are.
+	// maxUnavailable is how many slots may be in handover at once; by BlueGreen and Recreate
+	// all are.
 	// Default: 1.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
@@ -244,6 +247,7 @@ const (
 	StrategyRolling   Strategy = "Rolling"
 	StrategyBlueGreen Strategy = "BlueGreen"
 	StrategyCanary    Strategy = "Canary"
+	StrategyRecreate  Strategy = "Recreate"
 )
 
 // Canary is about the strategy Canary.

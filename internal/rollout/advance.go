@@ -233,7 +233,7 @@ func beginSlots(v seen, state *v1alpha1.GroupState, matter string) string {
 			r.Begun = insert(r.Begun, s.ordinal) // an earlier rollout has left it there
 			continue
 		}
-		first := goesFirst(v, s, r.To)
+		first := goesFirst(v, *state, s, r.To)
 		if first == "" && !s.warm(r.To) {
 			return fmt.Sprintf("waiting for the successor of slot %d to be warm%s", s.ordinal, problemOf(s.spare(r.To)))
 		}

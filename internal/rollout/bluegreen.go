@@ -20,7 +20,7 @@ func blueGreen(r *v1alpha1.RolloutState) bool {
 
 // together says whether a rollout hands all slots over that are left at once.
 func together(r *v1alpha1.RolloutState) bool {
-	return blueGreen(r) || r != nil && r.Strategy == v1alpha1.StrategyCanary && !inSteps(r) && r.Then == v1alpha1.StrategyBlueGreen
+	return blueGreen(r) || recreates(r) || r != nil && r.Strategy == v1alpha1.StrategyCanary && !inSteps(r) && r.Then == v1alpha1.StrategyBlueGreen
 }
 
 // budget is how many slots may be in handover at once.
@@ -40,7 +40,7 @@ func beginTogether(v seen, state *v1alpha1.GroupState) string {
 	if len(next) == 0 {
 		return ""
 	}
-	ready, first, problem := readyForAll(v, r, next)
+	ready, first, problem := readyForAll(v, *state, next)
 	if ready < len(next) {
 		return fmt.Sprintf("waiting for the successors of all slots to be warm: %d of %d are%s", ready, len(next), problem)
 	}
@@ -59,19 +59,22 @@ func beginTogether(v seen, state *v1alpha1.GroupState) string {
 		r.Begun = insert(r.Begun, s.ordinal)
 	}
 	r.ProgressAt = metav1.NewMicroTime(v.Now)
+	if recreates(r) {
+		return fmt.Sprintf("all pods stop, and those of revision %s start when the last has ended", r.To)
+	}
 	return fmt.Sprintf("%d slots are being handed over to revision %s together", len(next), r.To)
 }
 
 // readyForAll is how many of some slots could be handed over now; of how many of them the
 // pod goes first, in words; and what is the matter with one that could not.
-func readyForAll(v seen, r *v1alpha1.RolloutState, slots []slot) (ready int, first, problem string) {
-	cold, why := 0, ""
+func readyForAll(v seen, state v1alpha1.GroupState, slots []slot) (ready int, first, problem string) {
+	r, cold, why := state.Rollout, 0, ""
 	for _, s := range slots {
 		switch {
 		case s.holder != nil && s.holder.Revision == r.To || s.warm(r.To):
 			ready++
-		case v.Group.Warm != v1alpha1.WarmNever && goesFirst(v, s, r.To) != "":
-			ready, cold, why = ready+1, cold+1, goesFirst(v, s, r.To)
+		case (v.Group.Warm != v1alpha1.WarmNever || recreates(r)) && goesFirst(v, state, s, r.To) != "":
+			ready, cold, why = ready+1, cold+1, goesFirst(v, state, s, r.To)
 		default:
 			problem = cmp.Or(problem, problemOf(s.spare(r.To)))
 		}
@@ -90,7 +93,7 @@ func (v seen) awaitsPromotion(state v1alpha1.GroupState) bool {
 		return false
 	}
 	next := queue(v, state)
-	ready, _, _ := readyForAll(v, r, next)
+	ready, _, _ := readyForAll(v, state, next)
 	return ready == len(next)
 }
 
@@ -102,7 +105,7 @@ func keepsBlue(v seen, state v1alpha1.GroupState, s slot) string {
 	switch r := state.Rollout; {
 	case r == nil && state.Blue != nil:
 		blue = state.Blue.Revision
-	case together(r) && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutPaused) && s.holder != nil && s.holder.Revision == r.To:
+	case together(r) && !recreates(r) && (r.Stage == v1alpha1.RolloutProgressing || r.Stage == v1alpha1.RolloutPaused) && s.holder != nil && s.holder.Revision == r.To:
 		blue = r.From
 	}
 	spare := s.spare(blue)

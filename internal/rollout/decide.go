@@ -23,6 +23,7 @@ func Decide(in Input) Decision {
 	v = v.under(state)
 	restarts := tune(v, &state)
 	noteLeaving(v, &state)
+	noteBarred(v, &state)
 	v = v.under(state)
 
 	if !in.Group.DeletedAt.IsZero() {
@@ -189,7 +190,7 @@ func hold(v seen, state *v1alpha1.GroupState, s slot, p *Pod) {
 	kept.Holder, kept.Pod, kept.Revision = p.UID, p.Name, p.Revision
 	kept.Since, kept.LostSince = metav1.NewMicroTime(v.Now), nil
 	kept.MemberBefore, kept.Restarts, kept.Refused = s.memberBefore(v.Window), 0, 0
-	kept.RetryAt, kept.Failure = nil, ""
+	kept.RetryAt, kept.Failure, kept.Barred = nil, "", false
 	if kept.Awaited == nil {
 		kept.Awaited = &v1alpha1.AwaitedState{Kind: v1alpha1.RestartStart, Since: metav1.NewMicroTime(v.Now)}
 	}

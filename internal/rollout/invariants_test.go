@@ -35,6 +35,9 @@ func (c *checker) truth() string {
 		c.attempts[r.To] = r.Attempt
 		delete(c.onBad, r.To)
 	}
+	if mixed := c.mixed(); mixed != "" {
+		return mixed
+	}
 	byID := map[string][]string{}
 	for _, p := range c.w.pods {
 		if p.mayRun() {
@@ -51,8 +54,30 @@ func (c *checker) truth() string {
 			return fmt.Sprintf("invariant 1: %s has the consumers %v", id, pods)
 		}
 	}
-	if r := c.w.object.state.Rollout; r != nil && !r.Full && !blueGreen(r) && r.Then != v1alpha1.StrategyBlueGreen && kindOf(r.From) == good && len(c.onBad[r.To]) > c.w.object.spec.Budget {
+	if r := c.w.object.state.Rollout; r != nil && !r.Full && !blueGreen(r) && r.Strategy != v1alpha1.StrategyRecreate && r.Then != v1alpha1.StrategyBlueGreen && kindOf(r.From) == good && len(c.onBad[r.To]) > c.w.object.spec.Budget {
 		return fmt.Sprintf("invariant 4: bad revision %s reached the slots %v", r.To, c.onBad[r.To])
+	}
+	return ""
+}
+
+// mixed: by Recreate no consumer of the new revision runs beside one of another.
+func (c *checker) mixed() string {
+	r := c.w.object.state.Rollout
+	if !recreates(r) {
+		return ""
+	}
+	var anew, others []string
+	for _, p := range c.w.pods {
+		switch {
+		case !p.mayRun():
+		case p.Revision != r.To:
+			others = append(others, p.Name)
+		case p.Created.After(r.StartedAt.Time): // and not left there by an earlier rollout
+			anew = append(anew, p.Name)
+		}
+	}
+	if len(anew) > 0 && len(others) > 0 {
+		return fmt.Sprintf("cut: %v of %s run beside %v", anew, r.To, others)
 	}
 	return ""
 }
@@ -216,7 +241,7 @@ func oneAtATime(in Input, d Decision) string {
 // pauseHolds: what a person has paused does not go on.
 func pauseHolds(in Input, d Decision) string {
 	before, after := in.State.Rollout, d.State.Rollout
-	if before == nil || after == nil || before.To != after.To || after.Stage != v1alpha1.RolloutProgressing {
+	if before == nil || after == nil || before.To != after.To || before.StartedAt != after.StartedAt || after.Stage != v1alpha1.RolloutProgressing {
 		return ""
 	}
 	if in.Group.Commands[v1alpha1.AnnotationPause] == after.To && forward(before, after) {

@@ -105,7 +105,7 @@ func (v seen) gaveUp(state v1alpha1.GroupState, s slot) bool {
 		return false
 	}
 	patience := givesUpWithin
-	if !v.wasRefused(s, v.Now) {
+	if !s.state.Barred && !v.wasRefused(s, v.Now) {
 		// Where nobody was before, nothing was refused: what does not join then never
 		// would. On trial that is for the gate to say.
 		if trial || s.state.MemberBefore == "" && s.state.Restarts == 0 {
@@ -115,6 +115,22 @@ func (v seen) gaveUp(state v1alpha1.GroupState, s slot) bool {
 	}
 	patience = max(patience, 2*sessionOf(v.Group, state).Usual()) // it may be slow to start
 	return v.reading.At.After(s.runsSince().Add(patience)) && len(s.members(v.reading)) < len(s.ids)
+}
+
+// noteBarred notes that a slot's process was refused: the readings that show it do not go
+// back for as long as a client may try.
+func noteBarred(v seen, state *v1alpha1.GroupState) {
+	if !v.Group.Consumer || v.reading == nil {
+		return
+	}
+	for _, s := range v.inSize(*state) {
+		switch {
+		case s.state.Barred && v.joined(s, v.reading):
+			slotState(state, s.ordinal).Barred = false
+		case !s.state.Barred && s.holder.consuming() && v.wasRefused(s, v.Now):
+			slotState(state, s.ordinal).Barred = true
+		}
+	}
 }
 
 // noteLeaving notes whether the slot's last consumer left the group in order when it

@@ -110,7 +110,10 @@ func noteCrash(v seen, state *v1alpha1.GroupState, s slot) {
 // that is gone.
 func replaced(v seen, state *v1alpha1.GroupState, s slot, read lag.Window) {
 	kept := slotState(state, s.ordinal)
-	kept.MemberBefore = s.memberBefore(read)
+	kept.Barred = false
+	if kept.MemberBefore = s.memberBefore(read); kept.MemberBefore == "" && v.reading == nil {
+		kept.MemberBefore = v1alpha1.UnknownMember // it may have joined since that was read
+	}
 	kept.SessionBefore = int32(s.holder.Session / time.Second)
 	if v.Group.Consumer { // the broker has one for the whole group
 		kept.SessionBefore = max(kept.SessionBefore, state.SessionSeconds)

@@ -51,6 +51,10 @@ var mutations = []struct {
 		"ready < len(next) {", "ready < len(next)-1 {",
 		"invariant 5",
 	}, {
+		"a revision starts before the other one has ended", "wants.go",
+		"w.barred = recreates(state.Rollout) && v.isMixed(w.run)", "",
+		"cut",
+	}, {
 		"a pause by annotation holds nothing", "commands.go",
 		"case rolling(state) && v.Group.Commands", "case false && v.Group.Commands",
 		"pause",

@@ -97,7 +97,7 @@ func nextOfFree(s slot, w want) (move, *Pod) {
 	switch {
 	case w.run == "" && !s.state.Since.IsZero():
 		return remove, nil
-	case w.run != "" && s.warm(w.run) && !w.leftOut && !s.occupied():
+	case w.run != "" && s.warm(w.run) && !w.leftOut && !w.barred && !s.occupied():
 		return take, s.spare(w.run)
 	}
 	return stay, nil

@@ -57,7 +57,7 @@ func restartsNow(v seen, state v1alpha1.GroupState, s slot) string {
 	if !slices.ContainsFunc(old[:min(len(old), v.Group.Budget)], func(o slot) bool { return o.ordinal == s.ordinal }) {
 		return ""
 	}
-	return "a restart of all pods is asked for that were made before " + restartsFrom(state).UTC().Format(time.RFC3339)
+	return "a restart is asked for of all pods that were made before " + restartsFrom(state).UTC().Format(time.RFC3339)
 }
 
 // unfitToRestart is why a slot cannot be handed over now; "" if it can. One that does not
@@ -108,7 +108,7 @@ func restarting(v seen, state v1alpha1.GroupState) (text, step string) {
 	case underWay(state.Rollout):
 		return text + ", which waits for the rollout", ""
 	case s.holder.Deleting:
-	case goesFirst(v, s, s.state.Revision) == "" && !s.warm(s.state.Revision):
+	case goesFirst(v, state, s, s.state.Revision) == "" && !s.warm(s.state.Revision):
 		text += fmt.Sprintf("; waiting for that of slot %d to be warm%s", s.ordinal, problemOf(s.spare(s.state.Revision)))
 	default:
 		if why := unfitToRestart(v, state, s); why != "" {

@@ -296,6 +296,10 @@ func (w *world) drawStrategy() {
 		}
 		return
 	}
+	if w.rng.Intn(5) == 0 {
+		spec.Strategy = v1alpha1.StrategyRecreate
+		return
+	}
 	if w.warm != v1alpha1.WarmNever && w.rng.Intn(3) == 0 {
 		spec.Strategy, spec.KeepBlue = v1alpha1.StrategyBlueGreen, time.Duration(w.rng.Intn(2))*time.Minute
 	}

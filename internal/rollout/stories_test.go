@@ -56,6 +56,16 @@ func TestStories(t *testing.T) {
 				spec.Steps[0].Pause.Seconds = ptr.To[int32](30)
 			},
 		}, {
+			name: "recreate", lasts: 60 * time.Second,
+			desc: "Three slots, strategy Recreate. The user applies a good revision.",
+			before: func(w *world) {
+				w.object.spec.Revision, w.object.spec.Strategy = "r1-good", v1alpha1.StrategyRecreate
+			},
+		}, {
+			name: "restart", lasts: 60 * time.Second,
+			desc:   "Three slots, settledSeconds 5. The user asks for a restart.",
+			before: func(w *world) { w.annotate(v1alpha1.AnnotationRestart, w.now.Format(time.RFC3339)) },
+		}, {
 			name: "grow", lasts: 30 * time.Second,
 			desc:   "Three slots. Six are desired.",
 			before: func(w *world) { w.object.spec.Desired = 6 },
@@ -100,7 +110,7 @@ func TestStories(t *testing.T) {
 }
 
 // shown stories stand in docs/rollouts.md, without the lines about the state.
-var shown = map[string]bool{"good-release": true, "blue-green": true, "canary": true, "bad-release": true, "pod-deleted": true, "grow": true}
+var shown = map[string]bool{"good-release": true, "blue-green": true, "canary": true, "recreate": true, "restart": true, "bad-release": true, "pod-deleted": true, "grow": true}
 
 // blueGreen is a release of a revision by that strategy.
 func (w *world) blueGreen(revision string) {

@@ -20,6 +20,8 @@ type want struct {
 	again string
 	// renew: the holder's client has given up, and another shall take its place.
 	renew bool
+	// barred: a slot that nobody holds is not taken yet.
+	barred bool
 	// leftOut: a slot that nobody holds is not taken yet, and the holder of one is stopped.
 	leftOut bool
 }
@@ -33,8 +35,9 @@ func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
 		return want{}
 	}
 	w := rollingWant(state, s)
-	w.first = goesFirst(v, s, w.run)
+	w.first = goesFirst(v, state, s, w.run)
 	w.renew = v.gaveUp(state, s)
+	w.barred = recreates(state.Rollout) && v.isMixed(w.run)
 	w.leftOut = v.leftOut(s) && s.state.Revision == w.run
 	if slices.Contains(v.moving(state), s.ordinal) {
 		w.elsewhere = s.holder.Draining
@@ -42,7 +45,7 @@ func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
 	w.again = restartsNow(v, state, s)
 	r := state.Rollout
 	if rolling(state) && slices.Contains(ahead(v, state), s.ordinal) &&
-		(s.spare(r.To) != nil || v.paused == "" && goesFirst(v, s, r.To) == "" && !handingOver(v, state)) {
+		(s.spare(r.To) != nil || v.paused == "" && goesFirst(v, state, s, r.To) == "" && !handingOver(v, state)) {
 		w.keep = r.To
 	}
 	if w.keep == "" {
@@ -53,9 +56,11 @@ func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
 
 // goesFirst is why a slot's holder is stopped although no successor of a revision
 // is warm; "" if it is not.
-func goesFirst(v seen, s slot, revision string) string {
+func goesFirst(v seen, state v1alpha1.GroupState, s slot, revision string) string {
 	spare := s.spare(revision)
 	switch {
+	case recreates(state.Rollout):
+		return "rollout.strategy is Recreate"
 	case v.Group.Warm == v1alpha1.WarmNever:
 		return "rollout.warm is Never"
 	case v.Group.Warm == v1alpha1.WarmAlways:

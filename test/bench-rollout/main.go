@@ -1,5 +1,5 @@
 // Command bench-rollout measures what a release costs a consumer group: with
-// Kohort's Rolling, with either activation, and its BlueGreen, and in the same run with a Deployment
+// Kohort's Rolling, with either activation, its BlueGreen and Recreate, and in the same run with a Deployment
 // (dynamic members replaced one by one) and a StatefulSet (static members stopped
 // and started).
 // The pods are processes with the delays of a real kubelet, and 2 s for scheduling
@@ -42,6 +42,7 @@ var all = []subjects.Subject{
 	subjects.Kohort("sidecar", "Kohort, Sidecar", nil),
 	subjects.Kohort("process", "Kohort, Process", subjects.Process),
 	subjects.Kohort("blue-green", "Kohort, BlueGreen, Process", blueGreen),
+	subjects.Kohort("recreate", "Kohort, Recreate, Process", recreate),
 	subjects.Deployment,
 	subjects.StatefulSet,
 }
@@ -50,6 +51,12 @@ var all = []subjects.Subject{
 func blueGreen(cg *v1alpha1.ConsumerGroup) {
 	subjects.Process(cg)
 	cg.Spec.Rollout.Strategy = v1alpha1.StrategyBlueGreen
+}
+
+// recreate has all slots stopped before one starts again.
+func recreate(cg *v1alpha1.ConsumerGroup) {
+	subjects.Process(cg)
+	cg.Spec.Rollout.Strategy = v1alpha1.StrategyRecreate
 }
 
 func main() {

@@ -36,6 +36,60 @@ var _ = Describe("A release by BlueGreen", func() {
 	}, SpecTimeout(6*time.Minute))
 })
 
+var _ = Describe("A release by Recreate", func() {
+	It("stops all pods before one of the new version starts", func(ctx SpecContext) {
+		g := start(ctx, 3, func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Rollout.Strategy = v1alpha1.StrategyRecreate })
+		rebalances := g.rebalances()
+		g.release(ctx, world.Consumer{Version: "v2"})
+		g.released(ctx, 3)
+		Expect(g.rebalances()-rebalances).To(BeZero(), "rebalances")
+	}, SpecTimeout(6*time.Minute))
+})
+
+var _ = Describe("A command", func() {
+	annotate := func(ctx SpecContext, g *group, name, value string) {
+		g.change(ctx, func(cg *v1alpha1.ConsumerGroup) { metav1.SetMetaDataAnnotation(&cg.ObjectMeta, name, value) })
+	}
+
+	It("takes a release back, and tries it again", func(ctx SpecContext) {
+		g := start(ctx, 3, func(cg *v1alpha1.ConsumerGroup) {
+			cg.Spec.Rollout.Strategy = v1alpha1.StrategyCanary
+			one := int32(1)
+			cg.Spec.Rollout.Canary = &v1alpha1.Canary{Steps: []v1alpha1.CanaryStep{{Slots: &one, Pause: &v1alpha1.CanaryPause{}}}}
+		})
+		rebalances := g.rebalances()
+		g.release(ctx, world.Consumer{Version: "v2"})
+		g.says(ctx, "waiting to be promoted")
+		update := g.get(ctx).Status.UpdateRevision
+		annotate(ctx, g, v1alpha1.AnnotationAbort, update)
+		g.rolledBack(ctx, 3)
+		annotate(ctx, g, v1alpha1.AnnotationRetry, update+"-2")
+		g.says(ctx, "waiting to be promoted")
+		annotate(ctx, g, v1alpha1.AnnotationPromoteFull, update)
+		g.released(ctx, 3)
+		Expect(g.rebalances()-rebalances).To(BeZero(), "rebalances")
+	}, SpecTimeout(6*time.Minute))
+
+	It("restarts every pod without a rebalance", func(ctx SpecContext) {
+		g := start(ctx, 3)
+		rebalances := g.rebalances()
+		before := map[string]bool{}
+		for _, slot := range g.get(ctx).Status.State.Slots {
+			before[slot.Pod] = true
+		}
+		annotate(ctx, g, v1alpha1.AnnotationRestart, time.Now().Add(2*time.Second).UTC().Format(time.RFC3339))
+		Eventually(func(e Gomega) {
+			status := g.get(ctx).Status
+			for _, slot := range status.State.Slots {
+				e.Expect(before).NotTo(HaveKey(slot.Pod))
+			}
+			e.Expect(status.Phase).To(Equal(v1alpha1.PhaseRunning))
+			e.Expect(status.ReadyReplicas).To(BeEquivalentTo(3))
+		}).WithContext(ctx).WithTimeout(5 * time.Minute).Should(Succeed())
+		Expect(g.rebalances()-rebalances).To(BeZero(), "rebalances")
+	}, SpecTimeout(6*time.Minute))
+})
+
 var _ = Describe("A canary", func() {
 	canary := func(cg *v1alpha1.ConsumerGroup) {
 		cg.Spec.Rollout.Strategy = v1alpha1.StrategyCanary

@@ -10,6 +10,30 @@ import (
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
+// TestRecreate: all pods end before one of the release consumes.
+func TestRecreate(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	w.group(2, func(g *v1alpha1.ConsumerGroup) { g.Spec.Rollout.Strategy = v1alpha1.StrategyRecreate })
+	w.comesUp("orders")
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template(image + "0") })
+	mixed := false
+	w.until("all slots run the release", func() bool {
+		revisions := map[string]bool{}
+		for _, pod := range w.pods() {
+			if pod.Annotations[v1alpha1.AnnotationActivate] != "" && pod.Status.Phase == "Running" {
+				revisions[pod.Labels[v1alpha1.LabelRevision]] = true
+			}
+		}
+		mixed = mixed || len(revisions) > 1
+		s := w.read("orders").Status
+		return s.StableRevision == s.UpdateRevision && s.UpdatedReplicas == 2 && s.ReadyReplicas == 2
+	})
+	if mixed {
+		t.Error("two revisions consumed at the same time")
+	}
+}
+
 // TestPromotion: a release by BlueGreen waits warm for the annotation, and goes to all slots.
 func TestPromotion(t *testing.T) {
 	w := newWorld(t)

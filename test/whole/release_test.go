@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -118,6 +119,46 @@ func TestBadBlueGreen(t *testing.T) {
 			return r != nil && r.Stage == v1alpha1.RolloutRolledBack && cg.Status.ReadyReplicas == 3
 		})
 	})
+}
+
+// TestRecreate: all consumers stop, then all start, without a rebalance; a bad release goes
+// back in the same way.
+func TestRecreate(t *testing.T) {
+	t.Parallel()
+	g := start(t, "recreate", 3, func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Rollout.Strategy = v1alpha1.StrategyRecreate })
+	g.rebalances(0, func() {
+		g.release(lab.Version{Name: "v2"})
+		g.released(3)
+		g.release(lab.Version{Name: "v3", Behaviour: "stalled"})
+		g.until("a rollback", func(cg *v1alpha1.ConsumerGroup) bool {
+			r := cg.Status.State.Rollout
+			return r != nil && r.Stage == v1alpha1.RolloutRolledBack && cg.Status.ReadyReplicas == 3
+		})
+	})
+}
+
+// TestRestart: every pod is replaced, without a rebalance and without a loss.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	g := start(t, "restart", 3)
+	before := map[string]bool{}
+	for _, pod := range g.pods() {
+		before[pod.Name] = true
+	}
+	g.rebalances(0, func() {
+		g.change(func(cg *v1alpha1.ConsumerGroup) {
+			metav1.SetMetaDataAnnotation(&cg.ObjectMeta, v1alpha1.AnnotationRestart, time.Now().Add(time.Second).UTC().Format(time.RFC3339))
+		})
+		g.until("other pods in all slots", func(cg *v1alpha1.ConsumerGroup) bool {
+			for _, slot := range cg.Status.State.Slots {
+				if before[slot.Pod] {
+					return false
+				}
+			}
+			return cg.Status.Phase == v1alpha1.PhaseRunning && cg.Status.ReadyReplicas == 3
+		})
+	})
+	g.nothingLost(0)
 }
 
 // canary is the slot that owns partition 0, until a person promotes it.
