@@ -302,8 +302,8 @@ var rolloutRules = slices.Concat(
 			want: "spec.rollout: Invalid value: rollout.warm cannot be Never with rollout.strategy BlueGreen",
 		}, {
 			rule: "spec.rollout.strategy enum",
-			pass: `{spec: {rollout: {strategy: Rolling}}}`, fail: `{spec: {rollout: {strategy: Recreate}}}`,
-			want: `spec.rollout.strategy: Unsupported value: "Recreate": supported values: "Rolling", "BlueGreen", "Canary"`,
+			pass: `{spec: {rollout: {strategy: Rolling}}}`, fail: `{spec: {rollout: {strategy: Sideways}}}`,
+			want: `spec.rollout.strategy: Unsupported value: "Sideways": supported values: "Rolling", "BlueGreen", "Canary", "Recreate"`,
 		}, {
 			rule: "spec.rollout.blueGreen.keepBlueSeconds minimum",
 			pass: `{spec: {rollout: {strategy: BlueGreen, blueGreen: {keepBlueSeconds: 0}}}}`,
