@@ -37,6 +37,7 @@ func (r *ConsumerGroupReconciler) persist(ctx context.Context, s seen, p plan, s
 		if err := r.record(ctx, s, p); err != nil {
 			return err
 		}
+		r.recordRollouts(ctx, s, p)
 	}
 	if err := r.write(ctx, s, status); err != nil {
 		return err

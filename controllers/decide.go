@@ -53,6 +53,8 @@ func decide(s seen) plan {
 		Pods:    s.pods,
 		Window:  s.window,
 		Desired: desired,
+
+		Rebalances: s.rebalances,
 	}
 	p.Decision = rollout.Decide(in)
 	if s.stall.holdsStill() && s.group.DeletionTimestamp.IsZero() {

@@ -27,6 +27,9 @@ type GroupState struct {
 	// +listType=map
 	// +listMapKey=name
 	Commands []CommandState `json:"commands,omitempty"`
+	// rollouts that have begun so far.
+	// +optional
+	Rollouts int64 `json:"rollouts,omitempty"`
 	// blue is the revision before the last release, while its pods stand warm.
 	// +optional
 	Blue *BlueState `json:"blue,omitempty"`
@@ -261,6 +264,28 @@ type RolloutState struct {
 	// +optional
 	// +listType=set
 	Passed []int32 `json:"passed,omitempty"`
+	// number of the rollout, from 1 on: its RolloutRecord is called by it.
+	// +optional
+	Number int64 `json:"number,omitempty"`
+	// phases that it has gone through, with when they began; the last ones.
+	// +optional
+	// +listType=atomic
+	Phases []RolloutPhase `json:"phases,omitempty"`
+	// bounded are the ordinals whose boundaries were noted.
+	// +optional
+	// +listType=set
+	Bounded []int32 `json:"bounded,omitempty"`
+	// boundaries are, for each partition, the first offset that the revision to processed.
+	// +optional
+	// +listType=map
+	// +listMapKey=topic
+	Boundaries []TopicOffsets `json:"boundaries,omitempty"`
+	// longestPauseSeconds is for how long a slot had no consumer in the group, at most.
+	// +optional
+	LongestPauseSeconds int32 `json:"longestPauseSeconds,omitempty"`
+	// rebalancesBefore is how many were counted when it began. Absent: not known.
+	// +optional
+	RebalancesBefore *int64 `json:"rebalancesBefore,omitempty"`
 	// unknownSince: since when the deadline does not run: there is no fresh reading, or a
 	// pause, or a slot waits for a person.
 	// +optional

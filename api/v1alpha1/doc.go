@@ -1,5 +1,6 @@
-// Package v1alpha1 holds the two kinds that people write for Kohort:
-// KafkaCluster, a connection, and ConsumerGroup, a group that Kohort runs.
+// Package v1alpha1 holds the two kinds that people write for Kohort,
+// KafkaCluster, a connection, and ConsumerGroup, a group that Kohort runs, and the one that it
+// writes: RolloutRecord, what became of a release.
 //
 // Defaults live in the methods of this package and not in the schema: what a
 // person applied is what they read back, so GitOps tools see no difference.
@@ -22,6 +23,7 @@ func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(GroupVersion,
 		&KafkaCluster{}, &KafkaClusterList{},
 		&ConsumerGroup{}, &ConsumerGroupList{},
+		&RolloutRecord{}, &RolloutRecordList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil

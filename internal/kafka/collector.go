@@ -81,6 +81,8 @@ type tracked struct {
 	told       []lag.Told // since it was read last
 	hurryUntil time.Time
 	atOnce     bool
+	// commitsFirst: the next reading is one of Reading.CommitsFirst.
+	commitsFirst bool
 }
 
 // NewCollector makes a collector that reads nothing before Run.
@@ -189,12 +191,13 @@ func (c *Collector) Hurry(group string, until time.Time) {
 	}
 }
 
-// ReadNow reads a tracked group at once: somebody waits for nothing else.
+// ReadNow reads a tracked group at once, its commits first: somebody waits for nothing else,
+// or wants to know what was committed before a consumer is started.
 func (c *Collector) ReadNow(group string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if t := c.groups[group]; t != nil {
-		t.atOnce = true
+		t.atOnce, t.commitsFirst = true, true
 		c.poke()
 	}
 }
@@ -358,12 +361,13 @@ func (c *Collector) untilNext(nextForAll time.Time) time.Duration {
 // tick reads some groups with one request of each kind per broker.
 func (c *Collector) tick(ctx context.Context, names []string) {
 	at := c.opts.Now()
-	asked := map[string]Target{}
+	asked, commitsFirst := map[string]Target{}, map[string]bool{}
 	c.mu.Lock()
 	for _, name := range names {
 		if t := c.groups[name]; t != nil {
 			asked[name] = t.target
-			t.readAt, t.atOnce = at, false
+			commitsFirst[name] = t.commitsFirst
+			t.readAt, t.atOnce, t.commitsFirst = at, false, false
 		}
 	}
 	c.mu.Unlock()
@@ -371,7 +375,7 @@ func (c *Collector) tick(ctx context.Context, names []string) {
 	bounded, cancel := context.WithTimeout(ctx, tickTimeout)
 	defer cancel()
 	complete := c.opts.ToldUntil != nil && at.Sub(c.opts.ToldUntil()) < ToldWithin
-	info, readings, err := c.read(bounded, at, asked)
+	info, readings, err := c.read(bounded, at, asked, commitsFirst)
 	if ctx.Err() != nil {
 		return // stopped in the middle: that says nothing about Kafka
 	}

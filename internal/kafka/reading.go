@@ -10,9 +10,10 @@ import (
 )
 
 // read asks for everything about some groups, given by their topics. The order
-// matters: who owns what is never younger than the offsets, and a commit never
-// younger than the end of its log, so that lag is never negative.
-func (c *Collector) read(ctx context.Context, at time.Time, groups map[string]Target) (Info, map[string]lag.Reading, error) {
+// matters: who owns what is never younger than the offsets, but in some groups whose commits
+// are asked for first, and a commit never younger than the end of its log, so that lag is
+// never negative.
+func (c *Collector) read(ctx context.Context, at time.Time, groups map[string]Target, commitsFirst map[string]bool) (Info, map[string]lag.Reading, error) {
 	readings := make(map[string]lag.Reading, len(groups))
 	info, topics, err := c.client.topics(ctx, union(groups, func(Target) bool { return true }))
 	if err != nil {
@@ -32,13 +33,17 @@ func (c *Collector) read(ctx context.Context, at time.Time, groups map[string]Ta
 		}
 	}
 
+	first, later := maps.Clone(partitions), maps.Clone(partitions)
+	maps.DeleteFunc(first, func(name string, _ []lag.TopicPartition) bool { return !commitsFirst[name] })
+	maps.DeleteFunc(later, func(name string, _ []lag.TopicPartition) bool { return commitsFirst[name] })
+	committed := c.client.committed(ctx, first)
 	described := c.client.describe(ctx, classic)
 	maps.Copy(described, c.client.describeConsumer(ctx, consumer))
-	committed := c.client.committed(ctx, partitions)
+	maps.Copy(committed, c.client.committed(ctx, later))
 	c.readLogs(ctx, at, demanded(groups, topics), topics)
 
 	for name, target := range groups {
-		reading := lag.Reading{At: at, Brokers: info.Brokers}
+		reading := lag.Reading{At: at, Brokers: info.Brokers, CommitsFirst: commitsFirst[name]}
 		for _, t := range target.Topics {
 			switch {
 			case topics[t].err != "":

@@ -63,6 +63,9 @@ type Reading struct {
 	Members []Member
 	// Partitions of all topics of the group that exist, by topic and number.
 	Partitions []Partition
+	// CommitsFirst: what was committed was read before the group was described, so that no
+	// member that is not listed had committed anything.
+	CommitsFirst bool
 	// MissingTopics are topics of the group that the broker does not know, sorted.
 	MissingTopics []string
 }

@@ -102,8 +102,9 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 		Strategy: v.Group.Strategy, Steps: v.Group.Steps, Then: v.Group.Then,
 		Awaits:  v.Group.AwaitsPromotion && v.Group.Strategy == v1alpha1.StrategyBlueGreen,
 		Back:    state.Blue != nil && state.Blue.Revision == v.Group.Revision,
-		Attempt: attempt, StartedAt: now, ProgressAt: now, Baseline: baseline,
+		Attempt: attempt, Number: state.Rollouts + 1, RebalancesBefore: v.rebalancesSoFar(), StartedAt: now, ProgressAt: now, Baseline: baseline,
 	}
+	state.Rollouts++
 	return "the rollout begins"
 }
 

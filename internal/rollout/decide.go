@@ -29,9 +29,11 @@ func Decide(in Input) Decision {
 	if !in.Group.DeletedAt.IsZero() {
 		return wind(v, state)
 	}
+	noteBoundaries(v, &state)
 	answer(v, &state)
 	v.paused = pausedBy(v, state)
 	why := advance(v, &state)
+	notePhase(v, &state)
 	resizing := resize(v, &state)
 	v = v.under(state)
 	leaveOut(v, &state)
@@ -45,7 +47,7 @@ func Decide(in Input) Decision {
 		State:        state,
 		Actions:      actions,
 		MinAvailable: minAvailable(v.under(state), state),
-		ReadNow:      readNow(v.under(state), proposals),
+		ReadNow:      readNow(v.under(state), proposals) || handsOver(in.State, state),
 		Restarts:     restarts,
 		Report:       reportOf(v.under(state), state, why, resizing),
 		After:        pollEvery,

@@ -22,6 +22,8 @@ type Input struct {
 	Pods []Pod
 	// Window of readings of the group.
 	Window lag.Window
+	// Rebalances that were seen since the operator began to read the group.
+	Rebalances lag.Rebalances
 	// Desired is how many slots there shall be.
 	Desired int32
 }

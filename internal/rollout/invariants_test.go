@@ -35,8 +35,8 @@ func (c *checker) truth() string {
 		c.attempts[r.To] = r.Attempt
 		delete(c.onBad, r.To)
 	}
-	if mixed := c.mixed(); mixed != "" {
-		return mixed
+	if broken := c.mixed() + c.bounded(); broken != "" {
+		return broken
 	}
 	byID := map[string][]string{}
 	for _, p := range c.w.pods {
@@ -78,6 +78,30 @@ func (c *checker) mixed() string {
 	}
 	if len(anew) > 0 && len(others) > 0 {
 		return fmt.Sprintf("cut: %v of %s run beside %v", anew, r.To, others)
+	}
+	return ""
+}
+
+// bounded: what a rollout notes as its boundary is where its revision began, or around that.
+func (c *checker) bounded() string {
+	r := c.w.object.state.Rollout
+	if r == nil || len(r.Boundaries) == 0 {
+		return ""
+	}
+	offsets, err := v1alpha1.ReadTopicOffsets(r.Boundaries)
+	if err != nil {
+		return err.Error()
+	}
+	for n, noted := range offsets[simTopic] {
+		first := slices.IndexFunc(c.w.began[n], func(b simBeginning) bool { return b.revision == r.To && b.at.After(r.StartedAt.Time) })
+		if first < 0 {
+			continue
+		}
+		// A partition that another slot had in between was processed by that one.
+		is, moved := c.w.began[n][first].offset, int64(c.w.rebalances) > *r.RebalancesBefore
+		if is < noted.From || is > noted.To && !moved {
+			return fmt.Sprintf("boundary: revision %s began with offset %d of partition %d, and %s is noted", r.To, is, n, noted)
+		}
 	}
 	return ""
 }

@@ -94,6 +94,8 @@ func (o *simOperator) input() Input {
 		Pods:    o.podsSeen(),
 		Window:  o.window,
 		Desired: obj.spec.Desired,
+		// What was counted, however late the rest is seen.
+		Rebalances: lag.Rebalances{Count: int64(w.rebalances), Since: simEpoch},
 		Group: Group{
 			Consumer: w.kip848, Names: w.names, Assignor: "range", Topics: w.topics(), Revision: obj.spec.Revision, Budget: obj.spec.Budget,
 			SettledFor: 5 * time.Second, Deadline: 3 * time.Minute, Heartbeat: simHeartbeat,

@@ -24,6 +24,7 @@ func tune(v seen, state *v1alpha1.GroupState) (measured []v1alpha1.RestartState)
 		}
 		if took, known := v.took(s); known {
 			measured = append(measured, v1alpha1.RestartState{Kind: kept.Awaited.Kind, Seconds: took})
+			notePause(state.Rollout, kept.Awaited.Kind, took)
 		}
 		kept.Awaited = nil
 	}

@@ -144,8 +144,18 @@ func (w *world) moveOffsets() {
 		}
 		for _, c := range p.consumers {
 			if w.isMember(c) {
+				w.begin(p, w.owners[c.id])
 				w.consume(kindOf(p.Revision), w.owners[c.id], produced)
 			}
+		}
+	}
+}
+
+// begin notes where a pod goes on from.
+func (w *world) begin(p *simPod, partitions []int32) {
+	for _, n := range partitions {
+		if last := len(w.began[n]) - 1; last < 0 || w.began[n][last].pod != p.UID {
+			w.began[n] = append(w.began[n], simBeginning{w.now, p.UID, p.Revision, w.offsets[n].committed})
 		}
 	}
 }
@@ -167,7 +177,7 @@ func (w *world) consume(k kind, partitions []int32, produced int64) {
 
 // read is what a collector reads at this moment.
 func (w *world) read() lag.Reading {
-	r := lag.Reading{At: w.now}
+	r := lag.Reading{At: w.now, CommitsFirst: w.now.Sub(simEpoch)/tick%2 == 0}
 	if !w.now.After(w.brokerAway) {
 		r.Err = "no broker answers"
 		return r

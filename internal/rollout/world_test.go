@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
 	"github.com/kohort-dev/kohort/internal/membership"
@@ -40,6 +42,14 @@ type simMember struct {
 }
 
 type simOffsets struct{ end, committed int64 }
+
+// simBeginning is where a pod went on from in a partition.
+type simBeginning struct {
+	at       time.Time
+	pod      types.UID
+	revision string
+	offset   int64
+}
 
 // simSpec is what the user asks for.
 type simSpec struct {
@@ -103,12 +113,13 @@ type world struct {
 	preparing   bool
 	prepared    time.Time // when the rebalance began
 	offsets     [simPartitions]simOffsets
-	brokerAway  time.Time           // until
-	unreadUntil time.Time           // no reading is taken until then, not even a failed one
-	noCommits   time.Time           // until: the broker takes none
-	unreadable  [simPartitions]bool // in that time
-	stuck       [simPartitions]bool // nothing of them is committed until unrest
-	unrest      time.Time           // until: one of three brokers is away
+	began       [simPartitions][]simBeginning // who has consumed a partition, and from where
+	brokerAway  time.Time                     // until
+	unreadUntil time.Time                     // no reading is taken until then, not even a failed one
+	noCommits   time.Time                     // until: the broker takes none
+	unreadable  [simPartitions]bool           // in that time
+	stuck       [simPartitions]bool           // nothing of them is committed until unrest
+	unrest      time.Time                     // until: one of three brokers is away
 	removals    []removal
 	rebalances  int
 

@@ -21,8 +21,8 @@ import (
 func (g *group) bundle(ctx SpecContext) {
 	dir := filepath.Join(stage.Out, g.namespace)
 	for file, args := range map[string][]string{
-		"objects.yaml": {"-n", g.namespace, "get", "consumergroups,kafkaclusters,pods,controllerrevisions", "-o", "yaml"},
-		"objects.txt":  {"-n", g.namespace, "get", "consumergroups,kafkaclusters,pods", "-o", "wide"},
+		"objects.yaml": {"-n", g.namespace, "get", "consumergroups,kafkaclusters,rolloutrecords,pods,controllerrevisions", "-o", "yaml"},
+		"objects.txt":  {"-n", g.namespace, "get", "consumergroups,kafkaclusters,rolloutrecords,pods", "-o", "wide"},
 		"events.txt":   {"-n", g.namespace, "get", "events", "--sort-by=.metadata.creationTimestamp"},
 		"nodes.txt":    {"describe", "nodes"},
 	} {

@@ -1,11 +1,14 @@
 package integration
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
@@ -103,4 +106,48 @@ func TestPauseByAnnotation(t *testing.T) {
 		s := w.read("orders").Status
 		return s.StableRevision == s.UpdateRevision && s.UpdatedReplicas == 2
 	})
+}
+
+// TestRolloutRecords: what became of a release is written down, and the last ten are kept.
+func TestRolloutRecords(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	w.group(2)
+	w.comesUp("orders")
+	from := w.read("orders").Status.StableRevision
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template(image + "0") })
+	w.until("the release is through", func() bool {
+		s := w.read("orders").Status
+		return s.StableRevision == s.UpdateRevision && s.StableRevision != from && s.Phase == v1alpha1.PhaseRunning
+	})
+	group := w.read("orders")
+	record := w.rolloutRecord("orders-1")
+	if r := record.Spec; r.Group != "orders" || r.From != from || r.To != group.Status.StableRevision || r.Strategy != v1alpha1.StrategyRolling || r.Attempt != 1 || r.RequestedBy == "" {
+		t.Errorf("the record is of %+v", r)
+	}
+	if s := record.Status; s.Result != v1alpha1.RolloutSucceeded || s.FinishedAt == nil || s.Rebalances == nil || len(s.Phases) != 2 {
+		t.Errorf("what became of it is %+v", s)
+	}
+	if !metav1.IsControlledBy(record, group) {
+		t.Error("the record stays when its group is deleted")
+	}
+
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template(image + "1") })
+	w.until("another one is under way", func() bool { return w.rolloutRecord("orders-2") != nil })
+	w.annotate(v1alpha1.AnnotationAbort, w.read("orders").Status.UpdateRevision)
+	w.until("it is taken back", func() bool {
+		s := w.rolloutRecord("orders-2").Status
+		return s.Result == v1alpha1.RolloutWasRolledBack && strings.Contains(s.Message, v1alpha1.AnnotationAbort) && s.FinishedAt != nil
+	})
+}
+
+// rolloutRecord is one; nil if there is none of the name.
+func (w *world) rolloutRecord(name string) *v1alpha1.RolloutRecord {
+	record := &v1alpha1.RolloutRecord{}
+	err := w.client.Get(context.Background(), client.ObjectKey{Namespace: w.namespace, Name: name}, record)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	w.must(err)
+	return record
 }

@@ -92,7 +92,7 @@ func prepare() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for _, name := range []string{"consumergroups", "kafkaclusters"} {
+	for _, name := range []string{"consumergroups", "kafkaclusters", "rolloutrecords"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "config", "crd", "kohort.dev_"+name+".yaml"))
 		if err != nil {
 			return err
@@ -109,7 +109,8 @@ func prepare() error {
 		return fmt.Errorf("making a node: %w", err)
 	}
 	served := func() bool {
-		return c.List(ctx, &v1alpha1.ConsumerGroupList{}) == nil && c.List(ctx, &v1alpha1.KafkaClusterList{}) == nil
+		return c.List(ctx, &v1alpha1.ConsumerGroupList{}) == nil && c.List(ctx, &v1alpha1.KafkaClusterList{}) == nil &&
+			c.List(ctx, &v1alpha1.RolloutRecordList{}) == nil
 	}
 	for !served() {
 		if ctx.Err() != nil {

@@ -26,6 +26,7 @@ func TestReleaseRollsThrough(t *testing.T) {
 		g.released(3)
 	})
 	g.Expect(g.get().Generation).To(Equal(spec+1), "only the user writes the spec")
+	g.bounded(g.record(1, v1alpha1.RolloutSucceeded))
 	g.nothingLost(0)
 }
 
@@ -46,6 +47,7 @@ func TestReleaseOfAProcess(t *testing.T) {
 		g.release(version("v2"))
 		g.released(3)
 	})
+	g.bounded(g.record(2, v1alpha1.RolloutSucceeded))
 	g.nothingLost(0)
 
 	missing := version("v3")
@@ -97,6 +99,7 @@ func TestBlueGreen(t *testing.T) {
 			return r != nil && len(r.Begun) == 3
 		})
 		g.released(3)
+		g.record(1, v1alpha1.RolloutSucceeded)
 		g.Eventually(func() []string { return warm(before.Status.StableRevision) }).Should(HaveLen(3), "pods of the revision before that stand warm")
 		stood := warm(before.Status.StableRevision)
 		g.change(func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Template = before.Spec.Template })
@@ -129,6 +132,7 @@ func TestRecreate(t *testing.T) {
 	g.rebalances(0, func() {
 		g.release(lab.Version{Name: "v2"})
 		g.released(3)
+		g.bounded(g.record(1, v1alpha1.RolloutSucceeded))
 		g.release(lab.Version{Name: "v3", Behaviour: "stalled"})
 		g.until("a rollback", func(cg *v1alpha1.ConsumerGroup) bool {
 			r := cg.Status.State.Rollout

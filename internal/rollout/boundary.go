@@ -1,0 +1,123 @@
+package rollout
+
+import (
+	"slices"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// The boundary of a release is, for each partition, the first offset that the new revision
+// processed: what was committed between the end of the slot's last consumer and the first
+// commit of the new one. No handover waits for that to be read. A reading is begun at the
+// same time as the new consumer is started; when it shows that this one had not joined yet
+// after the commits were read, they are the boundary. Else the boundary is known as a range:
+// from what was read before the handover to what was read after it. After a rebalance in the
+// middle of a rollout a partition may have been another slot's that runs the new revision
+// already: then nobody knows where that one began.
+
+// handsOver says whether a pass makes a pod of the update revision the holder of a slot.
+func handsOver(before, after v1alpha1.GroupState) bool {
+	r := after.Rollout
+	return underWay(r) && slices.ContainsFunc(after.Slots, func(s v1alpha1.SlotState) bool {
+		held := slices.ContainsFunc(before.Slots, func(b v1alpha1.SlotState) bool { return b.Ordinal == s.Ordinal && b.Holder == s.Holder })
+		return s.Revision == r.To && s.Holder != "" && !held
+	})
+}
+
+// noteBoundaries notes those of the slots that have been handed over.
+func noteBoundaries(v seen, state *v1alpha1.GroupState) {
+	r := state.Rollout
+	if !underWay(r) {
+		return
+	}
+	for _, s := range v.inSize(*state) {
+		if !slices.Contains(r.Begun, s.ordinal) || slices.Contains(r.Bounded, s.ordinal) || !s.holder.active() || s.state.Revision != r.To {
+			continue
+		}
+		if s.state.Since.Before(&r.StartedAt) {
+			r.Bounded = insert(r.Bounded, s.ordinal) // an earlier rollout has left it there
+			continue
+		}
+		// It is the first pod's of the revision, and the partitions were no other slot's.
+		began := s.state.RevisionBefore == r.To || v.hasRebalanced(r)
+		if found, known := v.boundary(s, began); known {
+			r.Bounded = insert(r.Bounded, s.ordinal)
+			r.Boundaries = withOffsets(r.Boundaries, found)
+		}
+	}
+}
+
+// hasRebalanced: the group was seen to rebalance since a rollout began.
+func (v seen) hasRebalanced(r *v1alpha1.RolloutState) bool {
+	return r.RebalancesBefore != nil && !v.Rebalances.Since.After(r.StartedAt.Time) && v.Rebalances.Count > *r.RebalancesBefore
+}
+
+// boundary is that of a slot's partitions, as soon as a reading tells. Where the revision may
+// have begun before, it is not known since when.
+func (v seen) boundary(s slot, began bool) (map[lag.TopicPartition]v1alpha1.OffsetRange, bool) {
+	read := v.Window.Since(s.state.Since.Time)
+	for i := range read {
+		r := &read[i]
+		if r.Err != "" || r.State != lag.StateStable {
+			continue
+		}
+		members, stayed := s.members(r), s.stayed(r)
+		before := r // of the new consumer's first commit
+		switch {
+		case began, s.state.MemberBefore == v1alpha1.UnknownMember: // nobody can say whose commits they are
+			if before = nil; !v.joined(s, r) {
+				continue
+			}
+		case r.CommitsFirst && s.state.Restarts == 0 && len(stayed) > 0 && len(stayed) == len(members):
+		case v.joined(s, r):
+			before = v.Window.Before(s.state.Since.Time).Said()
+		default:
+			continue
+		}
+		owned := lag.Owned(members)
+		unread := slices.ContainsFunc(owned, func(tp lag.TopicPartition) bool { return r.Partition(tp).Err != "" })
+		if !unread {
+			return between(before, r, owned, s), true
+		}
+	}
+	return nil, false
+}
+
+// between is what was committed to some partitions between two readings; it is not known
+// since when if the slot's new consumer has crashed by then.
+func between(before, after *lag.Reading, owned []lag.TopicPartition, s slot) map[lag.TopicPartition]v1alpha1.OffsetRange {
+	found := map[lag.TopicPartition]v1alpha1.OffsetRange{}
+	for _, tp := range owned {
+		at := after.Partition(tp).Committed
+		if at == nil {
+			continue
+		}
+		found[tp] = v1alpha1.OffsetRange{From: -1, To: *at}
+		if before == nil || s.state.Restarts > 0 {
+			continue
+		}
+		if from := before.Partition(tp).Committed; from != nil && *from <= *at {
+			found[tp] = v1alpha1.OffsetRange{From: *from, To: *at}
+		}
+	}
+	return found
+}
+
+// withOffsets adds what is not there yet: a partition that another slot of the same revision
+// has later was processed by that revision before.
+func withOffsets(all []v1alpha1.TopicOffsets, found map[lag.TopicPartition]v1alpha1.OffsetRange) []v1alpha1.TopicOffsets {
+	offsets, err := v1alpha1.ReadTopicOffsets(all)
+	if err != nil || len(found) == 0 {
+		return all // nobody but this package writes them
+	}
+	for tp, o := range found {
+		if offsets[tp.Topic] == nil {
+			offsets[tp.Topic] = map[int32]v1alpha1.OffsetRange{}
+		}
+		if _, known := offsets[tp.Topic][tp.Partition]; !known {
+			offsets[tp.Topic][tp.Partition] = o
+		}
+	}
+	return v1alpha1.NewTopicOffsets(offsets)
+}
