@@ -88,6 +88,8 @@ func (r *ConsumerGroupReconciler) do(ctx context.Context, s seen, p plan, a roll
 		return r.deletePod(ctx, s, a)
 	case rollout.ReleasePod:
 		return r.release(ctx, s.objects[a.UID])
+	case rollout.SetOffsets:
+		return r.setOffsets(ctx, s, a)
 	case rollout.RemoveMembers, rollout.ForceRebalance:
 		return r.removeMembers(ctx, s, a)
 	default:

@@ -270,6 +270,24 @@ func (c *Clusters) SetGroupConfig(ctx context.Context, cluster types.NamespacedN
 	return connected.client.SetGroupConfig(ctx, group, config)
 }
 
+// SetOffsets sets what a group has committed, which has no members.
+func (c *Clusters) SetOffsets(ctx context.Context, cluster types.NamespacedName, group string, to map[lag.TopicPartition]int64) error {
+	connected, err := c.connection(cluster)
+	if err != nil {
+		return fmt.Errorf("setting the offsets of group %s: %w", group, err)
+	}
+	return connected.client.SetOffsets(ctx, group, to)
+}
+
+// OffsetsAt are the offsets of the first records of topics that are not older than a time.
+func (c *Clusters) OffsetsAt(ctx context.Context, cluster types.NamespacedName, at time.Time, topics []string) (map[lag.TopicPartition]int64, error) {
+	connected, err := c.connection(cluster)
+	if err != nil {
+		return nil, err
+	}
+	return connected.client.OffsetsAt(ctx, at, topics)
+}
+
 // wake has the reconciler look at those that track a group.
 func (c *Clusters) wake(s subject) {
 	c.mu.Lock()

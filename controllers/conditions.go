@@ -122,6 +122,9 @@ func stalledOf(s seen, p plan) string {
 	if s.stall != nil {
 		return s.stall.reason
 	}
+	if p.State.Override != nil && p.State.Rollout == nil && p.State.Move == nil {
+		return v1alpha1.ReasonRolledBack // by a person
+	}
 	if rollout := p.State.Rollout; rollout != nil && rollout.Failure != "" { // or it is about to be tried again
 		switch rollout.Stage {
 		case v1alpha1.RolloutRolledBack:
@@ -140,6 +143,8 @@ func movingReason(phase v1alpha1.Phase) string {
 		return v1alpha1.ReasonStarting
 	case v1alpha1.PhaseScaling:
 		return v1alpha1.ReasonScaling
+	case v1alpha1.PhaseMovingOffsets:
+		return v1alpha1.ReasonMovingOffsets
 	case v1alpha1.PhaseRestarting:
 		return v1alpha1.ReasonRestarting
 	case v1alpha1.PhaseRollingOut:

@@ -24,9 +24,6 @@ const (
 // of the group. To leave and to come back is a rebalance each.
 const crashBackOff = 10 * time.Minute
 
-// maxCommand is how much is kept of a command's value, in bytes.
-const maxCommand = 253
-
 // plan is what was decided in one pass.
 type plan struct {
 	rollout.Decision
@@ -55,6 +52,7 @@ func decide(s seen) plan {
 		Desired: desired,
 
 		Rebalances: s.rebalances,
+		Found:      s.found,
 	}
 	p.Decision = rollout.Decide(in)
 	if s.stall.holdsStill() && s.group.DeletionTimestamp.IsZero() {
@@ -101,17 +99,6 @@ func groupOf(s seen) rollout.Group {
 		g.DeletedAt = at.Time
 	}
 	return g
-}
-
-// commandsOf are the commands that stand as annotations.
-func commandsOf(group *v1alpha1.ConsumerGroup) map[string]string {
-	commands := map[string]string{}
-	for _, name := range rollout.CommandNames() {
-		if value := strings.TrimSpace(group.Annotations[name]); value != "" {
-			commands[name] = shortened(value, maxCommand)
-		}
-	}
-	return commands
 }
 
 // canOwn is how many slots can own a partition; nil while a topic is missing or

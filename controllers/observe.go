@@ -46,7 +46,9 @@ type seen struct {
 	lingering, failing []string
 	window             lag.Window
 	rebalances         lag.Rebalances
-	recalls            *recollection
+	// found is what was looked up for commands that are not answered yet.
+	found   map[string]rollout.Found
+	recalls *recollection
 }
 
 func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.ConsumerGroup) (seen, error) {
@@ -80,6 +82,9 @@ func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.C
 		s.failing = append(s.failing, "a pod cannot be made: "+why)
 	}
 	s.window, s.rebalances = r.windowOf(s)
+	if s.found, err = r.lookUp(ctx, group); err != nil && s.uncertain == nil {
+		s.uncertain = err // the rest of the pass needs none of it
+	}
 	return s, nil
 }
 

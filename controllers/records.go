@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -38,9 +39,11 @@ func (r *ConsumerGroupReconciler) recordRollouts(ctx context.Context, s seen, p 
 	}
 }
 
-// outcome is what there is to write down about a rollout.
+// outcome is what there is to write down about a rollout, or a move of the offsets.
 type outcome struct {
 	rollout *v1alpha1.RolloutState
+	move    *v1alpha1.MoveState // nil: none
+	command string              // that asked for it; "": the template did
 	result  v1alpha1.RolloutResult
 	message string
 }
@@ -53,20 +56,39 @@ func outcomes(s seen, p plan) []outcome {
 		all = append(all, endOf(was, p.State))
 	}
 	if is != nil && (was == nil || was.Number != is.Number || was.Stage != is.Stage || len(was.Phases) != len(is.Phases)) {
-		all = append(all, standOf(is))
+		stands := standOf(is)
+		if by := p.State.Override; by != nil && by.Revision == is.To {
+			stands.command = by.Command
+		}
+		all = append(all, stands)
+	}
+	if m := p.State.Move; m != nil && (s.group.Status.State.Move == nil || s.group.Status.State.Move.Noted != m.Noted) {
+		all = append(all, ofMove(m, p.State, v1alpha1.RolloutUnderWay))
+	}
+	if m := s.group.Status.State.Move; m != nil && p.State.Move == nil {
+		all = append(all, ofMove(m, p.State, v1alpha1.RolloutSucceeded))
 	}
 	return all
+}
+
+// ofMove is how a move of the offsets stands: all pods stop and start for it, as by Recreate.
+func ofMove(m *v1alpha1.MoveState, state v1alpha1.GroupState, result v1alpha1.RolloutResult) outcome {
+	return outcome{move: m, command: m.Command, result: result, rollout: &v1alpha1.RolloutState{
+		Number: m.Number, From: m.From, To: state.Stable, Strategy: v1alpha1.StrategyRecreate, StartedAt: m.StartedAt,
+	}}
 }
 
 // endOf is what became of a rollout that is not the group's any more.
 func endOf(r *v1alpha1.RolloutState, after v1alpha1.GroupState) outcome {
 	switch {
 	case after.Rollout != nil:
-		return outcome{r, v1alpha1.RolloutSuperseded, "a rollout to revision " + after.Rollout.To + " took its place"}
+		return outcome{rollout: r, result: v1alpha1.RolloutSuperseded, message: "a rollout to revision " + after.Rollout.To + " took its place"}
 	case after.Stable == r.To:
-		return outcome{r, v1alpha1.RolloutSucceeded, ""}
+		return outcome{rollout: r, result: v1alpha1.RolloutSucceeded}
+	case after.Override != nil:
+		return outcome{rollout: r, result: v1alpha1.RolloutWasRolledBack, message: after.Override.Command}
 	default:
-		return outcome{r, v1alpha1.RolloutWasRolledBack, "the template of before was applied again"}
+		return outcome{rollout: r, result: v1alpha1.RolloutWasRolledBack, message: "the template of before was applied again"}
 	}
 }
 
@@ -74,11 +96,11 @@ func endOf(r *v1alpha1.RolloutState, after v1alpha1.GroupState) outcome {
 func standOf(r *v1alpha1.RolloutState) outcome {
 	switch r.Stage {
 	case v1alpha1.RolloutRolledBack:
-		return outcome{r, v1alpha1.RolloutWasRolledBack, r.Failure}
+		return outcome{rollout: r, result: v1alpha1.RolloutWasRolledBack, message: r.Failure}
 	case v1alpha1.RolloutPaused:
-		return outcome{r, v1alpha1.RolloutStopped, r.Failure}
+		return outcome{rollout: r, result: v1alpha1.RolloutStopped, message: r.Failure}
 	default:
-		return outcome{r, v1alpha1.RolloutUnderWay, r.Failure}
+		return outcome{rollout: r, result: v1alpha1.RolloutUnderWay, message: r.Failure}
 	}
 }
 
@@ -111,7 +133,7 @@ func (r *ConsumerGroupReconciler) writeRecord(ctx context.Context, s seen, o out
 func fillRecord(record *v1alpha1.RolloutRecord, s seen, o outcome) {
 	ro := o.rollout
 	if record.Spec.StartedAt != ro.StartedAt { // it is new, or was left by an object of the same name
-		record.Spec.RequestedBy = requestedBy(s.group)
+		record.Spec.RequestedBy = cmp.Or(o.command, templateBy(s.group))
 	}
 	record.Labels = map[string]string{v1alpha1.LabelGroup: s.group.Name}
 	record.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(s.group, v1alpha1.GroupVersion.WithKind("ConsumerGroup"))}
@@ -125,6 +147,9 @@ func fillRecord(record *v1alpha1.RolloutRecord, s seen, o outcome) {
 	record.Status = v1alpha1.RolloutRecordStatus{
 		Result: o.result, Message: o.message, Phases: ro.Phases, Rebalances: s.rebalancesIn(ro),
 		LongestPauseSeconds: ro.LongestPauseSeconds, Boundaries: ro.Boundaries,
+	}
+	if o.move != nil {
+		record.Status.Offsets, record.Status.OffsetsBefore = o.move.Offsets, o.move.Before
 	}
 	if o.result != v1alpha1.RolloutUnderWay && o.result != v1alpha1.RolloutStopped {
 		record.Status.FinishedAt = ptr.To(metav1.NewMicroTime(s.now))
@@ -140,8 +165,8 @@ func (s seen) rebalancesIn(r *v1alpha1.RolloutState) *int64 {
 	return ptr.To(s.rebalances.Count - *r.RebalancesBefore)
 }
 
-// requestedBy is who changed the template last, as far as the API server knows.
-func requestedBy(group *v1alpha1.ConsumerGroup) string {
+// templateBy is who changed the template last, as far as the API server knows.
+func templateBy(group *v1alpha1.ConsumerGroup) string {
 	manager, last := "", metav1.Time{}
 	for _, entry := range group.ManagedFields {
 		if entry.Subresource != "" || entry.FieldsV1 == nil || entry.Time == nil || entry.Time.Before(&last) {

@@ -34,6 +34,9 @@ func report(s seen, p plan) v1alpha1.ConsumerGroupStatus {
 	status.DesiredReplicas = p.Report.Desired
 	status.Selector = v1alpha1.LabelGroup + "=" + s.group.Name
 	status.StableRevision, status.UpdateRevision = p.State.Stable, s.revision
+	if o := p.State.Override; o != nil {
+		status.UpdateRevision = o.Revision
+	}
 
 	due := s.lagIsDue()
 	reading, _ := s.window.Newest(s.now)

@@ -124,6 +124,9 @@ func needed(s seen, p plan) map[string]bool {
 		if state.Blue != nil {
 			all[state.Blue.Revision] = true
 		}
+		if state.Override != nil {
+			all[state.Override.For], all[state.Override.Revision] = true, true
+		}
 		if state.Rollout != nil {
 			all[state.Rollout.From], all[state.Rollout.To] = true, true
 		}

@@ -39,6 +39,9 @@ const (
 	ReasonScaling = "Scaling"
 	// ReasonRestarting: Reconciling, pods are replaced since a person asked for a restart.
 	ReasonRestarting = "Restarting"
+	// ReasonMovingOffsets: Reconciling, all pods are stopped to move what the group has
+	// committed.
+	ReasonMovingOffsets = "MovingOffsets"
 	// ReasonRollingOut: Reconciling, slots are handed to the update revision.
 	ReasonRollingOut = "RollingOut"
 	// ReasonRollingBack: Reconciling, slots are handed back.
@@ -47,8 +50,8 @@ const (
 	ReasonRepairing = "Repairing"
 	// ReasonDeleting: Reconciling, the object is being deleted.
 	ReasonDeleting = "Deleting"
-	// ReasonRolledBack: Stalled and not Ready, the gate failed and the slots run
-	// the revision before. Change the template to go on.
+	// ReasonRolledBack: Stalled and not Ready, the gate failed, or a person has gone back,
+	// and the slots run the revision before. Change the template to go on.
 	ReasonRolledBack = "RolledBack"
 	// ReasonRolloutPaused: Stalled and not Ready, the gate failed and
 	// rollout.onFailure is Pause.

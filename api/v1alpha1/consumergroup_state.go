@@ -33,6 +33,13 @@ type GroupState struct {
 	// blue is the revision before the last release, while its pods stand warm.
 	// +optional
 	Blue *BlueState `json:"blue,omitempty"`
+	// override is the revision that is worked towards instead of the template's, since a
+	// person has gone back to it. Absent as soon as the template changes.
+	// +optional
+	Override *OverrideState `json:"override,omitempty"`
+	// move of the offsets that is under way: all pods are stopped for it.
+	// +optional
+	Move *MoveState `json:"move,omitempty"`
 	// restarts are the last ones that were measured, the newest last: what the session
 	// timeout is derived from.
 	// +optional
@@ -56,6 +63,43 @@ type CommandState struct {
 	// refused is why it was not obeyed. Absent if it was.
 	// +optional
 	Refused string `json:"refused,omitempty"`
+}
+
+// OverrideState is a revision that is worked towards instead of the template's.
+type OverrideState struct {
+	// for is the template's revision.
+	For string `json:"for"`
+	// revision that is worked towards.
+	Revision string `json:"revision"`
+	// command that asked for it.
+	Command string `json:"command"`
+}
+
+// MoveState is a move of what the group has committed.
+type MoveState struct {
+	// command that asked for it.
+	Command string `json:"command"`
+	// number of its RolloutRecord.
+	Number int64 `json:"number"`
+	// from is the revision that was stable when it began.
+	// +optional
+	From string `json:"from,omitempty"`
+	// startedAt is when it began.
+	StartedAt metav1.MicroTime `json:"startedAt"`
+	// offsets that are set. Absent while they are not known: those of the ends of the logs are
+	// read when nobody consumes any more.
+	// +optional
+	// +listType=map
+	// +listMapKey=topic
+	Offsets []TopicOffsets `json:"offsets,omitempty"`
+	// noted: nobody consumed any more, and before has what was committed.
+	// +optional
+	Noted bool `json:"noted,omitempty"`
+	// before is what was committed. A partition is missing that had no commit.
+	// +optional
+	// +listType=map
+	// +listMapKey=topic
+	Before []TopicOffsets `json:"before,omitempty"`
 }
 
 // BlueState is a revision that can be gone back to at once.

@@ -16,6 +16,8 @@ const (
 	// PhaseRestarting: pods are replaced by others of their revision, since a person asked
 	// for it.
 	PhaseRestarting Phase = "Restarting"
+	// PhaseMovingOffsets: all pods are stopped, to move what the group has committed.
+	PhaseMovingOffsets Phase = "MovingOffsets"
 	// PhaseRollingOut: slots are handed to the update revision.
 	PhaseRollingOut Phase = "RollingOut"
 	// PhaseRollingBack: slots are handed back to the stable revision.

@@ -55,6 +55,14 @@ const (
 	// and under the same ids, when it has come. Its value is the time, as
 	// 2026-11-26T18:00:00Z.
 	AnnotationRestart = "kohort.dev/restart"
+	// AnnotationRollback goes back to the revision before a rollout. Its value is the name of
+	// the RolloutRecord, and orders-8,offsets=boundary stops all pods and also goes back to
+	// the offsets with which that rollout's revision began.
+	AnnotationRollback = "kohort.dev/rollback"
+	// AnnotationResetOffsets stops all pods, moves what the group has committed, and starts
+	// them again. Its value is earliest, latest, a time as 2026-11-26T18:00:00Z, or the name of
+	// a RolloutRecord, for its boundary.
+	AnnotationResetOffsets = "kohort.dev/reset-offsets"
 )
 
 // Prefix is what all of Kohort's labels and annotations begin with. A user's

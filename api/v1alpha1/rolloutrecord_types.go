@@ -97,6 +97,17 @@ type RolloutRecordStatus struct {
 	// whole seconds and rounded up. Absent: no slot was handed over, or it was not seen.
 	// +optional
 	LongestPauseSeconds int32 `json:"longestPauseSeconds,omitempty"`
+	// offsets that were set on request, as in a rollback that goes back in time.
+	// +optional
+	// +listType=map
+	// +listMapKey=topic
+	Offsets []TopicOffsets `json:"offsets,omitempty"`
+	// offsetsBefore is what was committed before they were set. A partition is missing that
+	// had no commit.
+	// +optional
+	// +listType=map
+	// +listMapKey=topic
+	OffsetsBefore []TopicOffsets `json:"offsetsBefore,omitempty"`
 	// boundaries are, for each partition, the first offset that the new revision processed:
 	// what was committed when its slot was handed over. A range where that could not be read
 	// in time. A partition is missing that was not handed over, or to which nothing had been

@@ -97,12 +97,19 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 		baseline = r.Baseline
 	}
 	now := metav1.NewMicroTime(v.Now)
+	strategy, steps, byCommand := v.Group.Strategy, v.Group.Steps, state.Override != nil
+	if byCommand && strategy == v1alpha1.StrategyCanary {
+		strategy, steps = v1alpha1.StrategyRolling, nil
+	}
 	state.Rollout = &v1alpha1.RolloutState{
 		From: state.Stable, To: v.Group.Revision, Stage: v1alpha1.RolloutProgressing,
-		Strategy: v.Group.Strategy, Steps: v.Group.Steps, Then: v.Group.Then,
-		Awaits:  v.Group.AwaitsPromotion && v.Group.Strategy == v1alpha1.StrategyBlueGreen,
-		Back:    state.Blue != nil && state.Blue.Revision == v.Group.Revision,
-		Attempt: attempt, Number: state.Rollouts + 1, RebalancesBefore: v.rebalancesSoFar(), StartedAt: now, ProgressAt: now, Baseline: baseline,
+		Strategy: strategy, Steps: steps, Then: v.Group.Then,
+		Awaits: v.Group.AwaitsPromotion && v.Group.Strategy == v1alpha1.StrategyBlueGreen,
+		// What a person goes back to is not judged: what it is gone back from may be worse.
+		Back:    byCommand || state.Blue != nil && state.Blue.Revision == v.Group.Revision,
+		Full:    byCommand,
+		Attempt: attempt, Number: state.Rollouts + 1, RebalancesBefore: v.rebalancesSoFar(),
+		StartedAt: now, ProgressAt: now, Baseline: baseline,
 	}
 	state.Rollouts++
 	return "the rollout begins"

@@ -30,6 +30,8 @@ var commands = []struct {
 	{v1alpha1.AnnotationPromoteFull, promoteFull},
 	{v1alpha1.AnnotationPromote, promote},
 	{v1alpha1.AnnotationRestart, restart},
+	{v1alpha1.AnnotationRollback, rollback},
+	{v1alpha1.AnnotationResetOffsets, resetOffsets},
 }
 
 // CommandNames are the annotations that are commands.

@@ -30,11 +30,19 @@ func Decide(in Input) Decision {
 		return wind(v, state)
 	}
 	noteBoundaries(v, &state)
+	v = v.overridden(&state)
 	answer(v, &state)
+	v = v.overridden(&state)
 	v.paused = pausedBy(v, state)
-	why := advance(v, &state)
+	var moving []Action
+	why, resizing := "", ""
+	if state.Move != nil {
+		moving, why = advanceMove(v, &state)
+	} else {
+		why = advance(v, &state)
+		resizing = resize(v, &state)
+	}
 	notePhase(v, &state)
-	resizing := resize(v, &state)
 	v = v.under(state)
 	leaveOut(v, &state)
 	v = v.under(state)
@@ -42,7 +50,7 @@ func Decide(in Input) Decision {
 	for _, s := range v.slots {
 		proposals = append(proposals, propose(s, wantOf(v, state, s)))
 	}
-	actions := permit(v, &state, proposals)
+	actions := append(permit(v, &state, proposals), moving...)
 	return Decision{
 		State:        state,
 		Actions:      actions,
@@ -64,6 +72,9 @@ type seen struct {
 	reading *lag.Reading
 	unknown string // why reading is nil
 	paused  string // why nothing new begins; "" if it may
+	// template is the revision of the present template; Group.Revision is what is worked
+	// towards.
+	template string
 }
 
 // slot is one slot as it is seen.
@@ -77,7 +88,7 @@ type slot struct {
 
 // viewOf is the input under its own state.
 func viewOf(in Input) seen {
-	v := seen{Input: in}
+	v := seen{Input: in, template: in.Group.Revision}
 	v.reading, v.unknown = in.Window.Newest(in.Now)
 	for i := range in.Pods {
 		p := &in.Pods[i]
@@ -95,6 +106,19 @@ func viewOf(in Input) seen {
 		})
 	}
 	return v.under(in.State)
+}
+
+// overridden works towards the revision that a person has gone back to, as long as the
+// template is the one that it was then.
+func (v seen) overridden(state *v1alpha1.GroupState) seen {
+	switch o := state.Override; {
+	case o == nil:
+	case v.template == o.For || v.template == o.Revision:
+		v.Group.Revision = o.Revision
+	default:
+		state.Override, v.Group.Revision = nil, v.template
+	}
+	return v
 }
 
 // under is the same input under another state. There is a slot for every ordinal

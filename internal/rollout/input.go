@@ -22,6 +22,8 @@ type Input struct {
 	Pods []Pod
 	// Window of readings of the group.
 	Window lag.Window
+	// Found is what was looked up for commands that are not answered yet, by their names.
+	Found map[string]Found
 	// Rebalances that were seen since the operator began to read the group.
 	Rebalances lag.Rebalances
 	// Desired is how many slots there shall be.
@@ -155,6 +157,8 @@ const (
 	ReleasePod ActionKind = "ReleasePod"
 	// RemoveMembers removes members from the group in one request.
 	RemoveMembers ActionKind = "RemoveMembers"
+	// SetOffsets sets what the group has committed, which is empty.
+	SetOffsets ActionKind = "SetOffsets"
 	// ForceRebalance removes a member that lives from the group: it joins again at once,
 	// and the group shares its partitions anew.
 	ForceRebalance ActionKind = "ForceRebalance"
@@ -170,10 +174,25 @@ type Action struct {
 	Session  time.Duration // CreatePod: the session timeout of its consumers
 	Pod      string        // ActivatePod, DeletePod, ReleasePod
 	UID      types.UID
-	Version  string      // DeletePod
-	First    string      // DeletePod: why the pod goes before its successor is warm; "" if it does not
-	Members  []MemberRef // RemoveMembers, ForceRebalance
+	Version  string                  // DeletePod
+	First    string                  // DeletePod: why the pod goes before its successor is warm; "" if it does not
+	Members  []MemberRef             // RemoveMembers, ForceRebalance
+	Offsets  []v1alpha1.TopicOffsets // SetOffsets
 	Reason   string
+}
+
+// Found is what was looked up for a command.
+type Found struct {
+	// Value of the annotation for which it was.
+	Value string
+	// Refused is why the command cannot be obeyed; "" if it can, for all that was found.
+	Refused string
+	// Revision to go back to.
+	Revision string
+	// Offsets to move to; none: those of the ends of the logs, or it is no move. Rewind: they
+	// are a record's boundary, before which the group must not be.
+	Offsets []v1alpha1.TopicOffsets
+	Rewind  bool
 }
 
 // MemberRef names a member by both of its ids, so that whoever has taken the

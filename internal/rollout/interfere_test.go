@@ -136,7 +136,14 @@ func (s *simulation) command() {
 		r = &v1alpha1.RolloutState{To: w.object.spec.Revision}
 	}
 	name, value := "", r.To
-	switch w.rng.Intn(6) {
+	switch w.rng.Intn(9) {
+	case 6:
+		name, value = v1alpha1.AnnotationRollback, fmt.Sprint("orders-", len(w.records))
+	case 7:
+		name, value = v1alpha1.AnnotationRollback, fmt.Sprint("orders-", len(w.records), rewinds)
+	case 8:
+		name = v1alpha1.AnnotationResetOffsets
+		value = []string{toEarliest, toLatest, fmt.Sprint("orders-", len(w.records))}[w.rng.Intn(3)]
 	case 0:
 		name = v1alpha1.AnnotationAbort
 	case 1:

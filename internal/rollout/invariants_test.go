@@ -125,7 +125,7 @@ func (c *checker) touch(p *simPod) {
 
 // decision checks a decision against what it was made from.
 func (c *checker) decision(in Input, d Decision) string {
-	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, pauseHolds, enoughAvailable, beginsTogether, onlyChosen, onlyPersisted, endsAreKept} {
+	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, pauseHolds, movesOnRequest, enoughAvailable, beginsTogether, onlyChosen, onlyPersisted, endsAreKept} {
 		if broken := check(in, d); broken != "" {
 			return broken
 		}
@@ -149,7 +149,8 @@ func unknownIsNotZero(in Input, d Decision) string {
 	if before.Size != nil && *before.Size != *after.Size {
 		return fmt.Sprintf("invariant 3: size %d -> %d with no reading", *before.Size, *after.Size)
 	}
-	byWish := in.State.Stable == in.Group.Revision || after.Rollout != nil && after.Rollout.Aborted
+	byWish := in.State.Stable == in.Group.Revision || after.Rollout != nil && after.Rollout.Aborted ||
+		after.Override != nil && after.Override.Revision == in.State.Stable
 	if forward(before.Rollout, after.Rollout) && !byWish {
 		return "invariant 3: a rollout goes on with no reading"
 	}
@@ -160,7 +161,7 @@ func unknownIsNotZero(in Input, d Decision) string {
 		if act.Kind == RemoveMembers {
 			return "invariant 3: members are removed with no reading"
 		}
-		if act.Kind == DeletePod && !byWish && before.Size != nil && act.Ordinal < *before.Size && consumingIn(in, act.UID) && act.UID == holderIn(in.State, act.Ordinal) {
+		if act.Kind == DeletePod && !byWish && after.Move == nil && before.Size != nil && act.Ordinal < *before.Size && consumingIn(in, act.UID) && act.UID == holderIn(in.State, act.Ordinal) {
 			return fmt.Sprintf("invariant 3: %s is stopped with no reading", act.Pod)
 		}
 	}
@@ -256,7 +257,7 @@ func oneAtATime(in Input, d Decision) string {
 			hands = act.Pod
 		}
 	}
-	if removes != "" && hands != "" && !in.Group.Consumer {
+	if removes != "" && hands != "" && !in.Group.Consumer && d.State.Move == nil { // for which all stop
 		return fmt.Sprintf("invariant 2: %s is stopped while members are removed: %s", hands, removes)
 	}
 	return ""
@@ -270,6 +271,29 @@ func pauseHolds(in Input, d Decision) string {
 	}
 	if in.Group.Commands[v1alpha1.AnnotationPause] == after.To && forward(before, after) {
 		return "pause: a rollout goes on that a person has paused"
+	}
+	return ""
+}
+
+// movesOnRequest is invariant 8: offsets are set when a person has asked for it, to what the
+// state says, when nobody consumes and what was committed is written down.
+func movesOnRequest(in Input, d Decision) string {
+	for _, act := range d.Actions {
+		if act.Kind != SetOffsets {
+			continue
+		}
+		m := in.State.Move
+		switch {
+		case m == nil || !m.Noted || d.State.Move == nil || !slices.Equal(act.Offsets, m.Offsets):
+			return "invariant 8: offsets are set that nobody has asked for"
+		case freshReading(in) == nil || len(freshReading(in).Members) > 0:
+			return "invariant 8: offsets are set while the group has members, or nobody knows"
+		}
+		for _, p := range in.Pods {
+			if p.Activated && !p.Ended && !p.Forsaken {
+				return fmt.Sprintf("invariant 8: offsets are set while %s may consume", p.Name)
+			}
+		}
 	}
 	return ""
 }
@@ -291,8 +315,8 @@ func comesAnew(in Input, d Decision, r *lag.Reading) bool {
 // enoughAvailable is invariant 5: with what a decision stops, no more than the
 // budget of slots is missing; a slot that does not consume may always be stopped.
 func enoughAvailable(in Input, d Decision) string {
-	if in.State.Size == nil || !in.Group.DeletedAt.IsZero() {
-		return ""
+	if in.State.Size == nil || !in.Group.DeletedAt.IsZero() || d.State.Move != nil {
+		return "" // all stop
 	}
 	available := func(ordinal int32) bool { return availableIn(in, ordinal) && !failedIn(d.State, ordinal) }
 	stopped := map[int32]bool{}

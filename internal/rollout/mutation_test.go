@@ -55,6 +55,14 @@ var mutations = []struct {
 		"w.barred = recreates(state.Rollout) && v.isMixed(w.run)", "",
 		"cut",
 	}, {
+		"offsets are set while pods may consume", "offsets.go",
+		`if left := v.left(); left != "" {`, `if left := v.left(); false && left != "" {`,
+		"invariant 8",
+	}, {
+		"offsets are set while the group has members", "offsets.go",
+		"if n := len(v.reading.Members); n > 0 {", "if n := len(v.reading.Members); n > 99 {",
+		"invariant 8",
+	}, {
 		"a pause by annotation holds nothing", "commands.go",
 		"case rolling(state) && v.Group.Commands", "case false && v.Group.Commands",
 		"pause",

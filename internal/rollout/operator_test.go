@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -64,6 +65,13 @@ func (o *simOperator) listen() {
 	}
 }
 
+// readNow takes a reading as soon as the state is written: before what is activated joins.
+func (o *simOperator) readNow() {
+	r := o.w.read()
+	r.At, r.CommitsFirst = r.At.Add(time.Millisecond), true
+	o.late = append(o.late, r)
+}
+
 // podsSeen is what exists.
 func (o *simOperator) podsSeen() []Pod {
 	pods := slices.Clone(o.w.podLog[o.pods])
@@ -96,6 +104,7 @@ func (o *simOperator) input() Input {
 		Desired: obj.spec.Desired,
 		// What was counted, however late the rest is seen.
 		Rebalances: lag.Rebalances{Count: int64(w.rebalances), Since: simEpoch},
+		Found:      w.found(),
 		Group: Group{
 			Consumer: w.kip848, Names: w.names, Assignor: "range", Topics: w.topics(), Revision: obj.spec.Revision, Budget: obj.spec.Budget,
 			SettledFor: 5 * time.Second, Deadline: 3 * time.Minute, Heartbeat: simHeartbeat,
@@ -117,6 +126,37 @@ func (o *simOperator) input() Input {
 	}
 	return in
 }
+
+// record keeps what becomes of a rollout.
+func (w *world) record(was, is *v1alpha1.RolloutState) {
+	if was != nil && (is == nil || is.Number != was.Number) {
+		w.records = append(w.records, simRecord{was.From, was.To, was.Boundaries})
+	}
+}
+
+// found is what the controller looks up: the last rollout's record, whatever its name.
+func (w *world) found() map[string]Found {
+	found := map[string]Found{}
+	for _, name := range []string{v1alpha1.AnnotationRollback, v1alpha1.AnnotationResetOffsets} {
+		f := Found{Value: w.commands[name]}
+		switch {
+		case f.Value == "":
+			continue
+		case f.Value == toEarliest || f.Value == toLatest:
+		case len(w.records) == 0:
+			f.Refused = "there is no such RolloutRecord"
+		default:
+			last := w.records[len(w.records)-1]
+			f.Revision, f.Offsets = last.from, last.boundaries
+			f.Rewind = name == v1alpha1.AnnotationResetOffsets || strings.HasSuffix(f.Value, rewinds)
+		}
+		found[name] = f
+	}
+	return found
+}
+
+// rewinds ends the value of a rollback that goes back to a boundary.
+const rewinds = ",offsets=boundary"
 
 func holderMissing(in Input) bool {
 	known := map[string]bool{}
@@ -146,6 +186,7 @@ func (o *simOperator) run(killAfter int) (in Input, d Decision, killed bool) {
 		if seen.version != w.object.version {
 			return in, Decision{State: in.State}, false
 		}
+		w.record(w.object.state.Rollout, d.State.Rollout)
 		w.object.state = *d.State.DeepCopy()
 		w.saveObject()
 		o.objects = len(w.objects) - 1
@@ -158,6 +199,9 @@ func (o *simOperator) run(killAfter int) (in Input, d Decision, killed bool) {
 		w.apply(a)
 	}
 	w.minAvailable = d.MinAvailable
+	if d.ReadNow && w.readsAtOnce {
+		o.readNow()
+	}
 	return in, d, false
 }
 
@@ -187,6 +231,8 @@ func (w *world) apply(a Action) {
 			p.Kept = false
 			w.savePods()
 		}
+	case SetOffsets:
+		w.sets = append(w.sets, setting{w.now.Add(w.between(0, removalFlight)), a.Offsets})
 	case RemoveMembers, ForceRebalance:
 		w.removals = append(w.removals, removal{w.now.Add(w.between(0, removalFlight)), a.Members})
 	}

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -35,14 +36,14 @@ func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
 			}
 			actions = append(actions, deletion(p.pod, "its client has given up since the broker refused it"))
 		case leave:
-			actions = append(actions, deletion(p.pod, "its consumer crashes over and over"))
+			actions = append(actions, deletion(p.pod, cmp.Or(p.halt, "its consumer crashes over and over")))
 		case shrink:
 			actions = append(actions, deletion(p.pod, fmt.Sprintf("slot %d is not wanted any more", p.slot.ordinal)))
 		}
 	}
 	disruptions := removals(v, state, proposals)
 	disruptions = append(disruptions, handovers(v, *state, proposals, len(disruptions) > 0)...)
-	if len(disruptions) == 0 {
+	if len(disruptions) == 0 && state.Move == nil {
 		disruptions = force(v, state)
 	}
 	actions = append(actions, disruptions...)

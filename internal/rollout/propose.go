@@ -24,7 +24,7 @@ const (
 	shrink
 	// renew: stop a holder whose client has given up, so that another takes its place.
 	renew
-	// leave: stop a holder whose slot is left out of the group.
+	// leave: stop a holder whose slot is left out of the group, or for which all stop.
 	leave
 	// discard: stop a holder that was never activated.
 	discard
@@ -41,6 +41,7 @@ type proposal struct {
 	run    string // the wanted revision
 	first  string // why the holder goes before its successor is warm
 	leaves string // why it leaves its node
+	halt   string // why it is stopped
 	again  string // why it makes way for another of its revision
 	create []creation
 	delete []*Pod
@@ -54,7 +55,7 @@ type creation struct {
 
 // propose is the slot machine, the same for everything that wants.
 func propose(s slot, w want) proposal {
-	p := proposal{slot: s, run: w.run, first: w.first, leaves: w.elsewhere, again: w.again}
+	p := proposal{slot: s, run: w.run, first: w.first, leaves: w.elsewhere, again: w.again, halt: w.halt}
 	p.move, p.pod = next(s, w)
 	p.create = missing(s, w)
 	p.delete = unwanted(s, w)
@@ -71,24 +72,30 @@ func next(s slot, w want) (move, *Pod) {
 		return nextOfFree(s, w)
 	case h.Deleting:
 		return stay, nil
-	case !h.Activated && h.Revision == w.run:
+	case !h.Activated && h.Revision == w.run && w.halt == "":
 		return activate, h
 	case !h.Activated:
 		return discard, h
-	case w.run == "":
-		return shrink, h
-	case w.leftOut:
-		return leave, h
-	case w.renew:
-		return renew, h
-	case h.Revision != w.run && (w.first != "" || s.warm(w.run)):
-		return handover, h
-	case w.again != "" && h.Revision == w.run && (w.first != "" || s.warm(w.run)):
-		return handover, h
-	case w.elsewhere != "" && s.movesTo(w.run) && s.warm(w.run):
-		return handover, h
 	}
-	return stay, nil
+	return nextOfActive(s, w), h
+}
+
+// nextOfActive is the next move of a slot whose holder may consume.
+func nextOfActive(s slot, w want) move {
+	isOther, follower := s.holder.Revision != w.run, w.first != "" || s.warm(w.run)
+	switch {
+	case w.run == "":
+		return shrink
+	case w.leftOut, w.halt != "":
+		return leave
+	case w.renew:
+		return renew
+	case (isOther || w.again != "") && follower:
+		return handover
+	case w.elsewhere != "" && s.movesTo(w.run) && s.warm(w.run):
+		return handover
+	}
+	return stay
 }
 
 // nextOfFree is the next move of a slot that nobody holds. One that nobody wants either
@@ -97,7 +104,7 @@ func nextOfFree(s slot, w want) (move, *Pod) {
 	switch {
 	case w.run == "" && !s.state.Since.IsZero():
 		return remove, nil
-	case w.run != "" && s.warm(w.run) && !w.leftOut && !w.barred && !s.occupied():
+	case w.run != "" && s.warm(w.run) && !w.leftOut && !w.barred && w.halt == "" && !s.occupied():
 		return take, s.spare(w.run)
 	}
 	return stay, nil

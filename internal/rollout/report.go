@@ -29,7 +29,10 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 	if r.Phase, r.Step = phaseOf(v, state, r); step != "" && (r.Phase == v1alpha1.PhaseRunning || r.Phase == v1alpha1.PhasePending) {
 		r.Phase, r.Step = v1alpha1.PhaseRestarting, step
 	}
-	r.Message = messageOf(state, r, rolling, []string{resizing, restarts})
+	if r.Phase == v1alpha1.PhaseRunning && state.Override != nil {
+		r.Phase = v1alpha1.PhaseDegraded // it does not run what the template asks for
+	}
+	r.Message = messageOf(state, r, rolling, []string{resizing, restarts, wentBack(state)})
 	r.Message = strings.Join(append([]string{r.Message}, ofCommands(v, state)...), "; ")
 	rolledBack := state.Rollout != nil && state.Rollout.Stage == v1alpha1.RolloutRolledBack
 	waits := v.awaitsPromotion(state) || v.holdsStep(state)
@@ -108,6 +111,9 @@ func problems(v seen, state v1alpha1.GroupState) []string {
 
 func phaseOf(v seen, state v1alpha1.GroupState, r Report) (v1alpha1.Phase, string) {
 	size := sizeOf(state)
+	if state.Move != nil {
+		return v1alpha1.PhaseMovingOffsets, ""
+	}
 	if ro := state.Rollout; ro != nil {
 		step := fmt.Sprintf("%d/%d", len(ro.Passed), size)
 		switch ro.Stage {
@@ -147,21 +153,8 @@ func phaseOf(v seen, state v1alpha1.GroupState, r Report) (v1alpha1.Phase, strin
 // messageOf names what is waited for, the most pressing first.
 func messageOf(state v1alpha1.GroupState, r Report, rolling string, others []string) string {
 	var parts []string
-	if ro := state.Rollout; ro != nil {
-		switch ro.Stage {
-		case v1alpha1.RolloutRolledBack:
-			parts = append(parts, told(state, rolling))
-		case v1alpha1.RolloutPaused:
-			parts = append(parts, fmt.Sprintf("the rollout to %s stopped: %s; change the template, or go on by the annotation %s, without the gate by %s, or back by %s", ro.To, ro.Failure,
-				toSet(state, v1alpha1.AnnotationRetry, nextAttempt(ro)), toSet(state, v1alpha1.AnnotationPromoteFull, ro.To), toSet(state, v1alpha1.AnnotationAbort, ro.To)))
-		case v1alpha1.RolloutRollingBack:
-			parts = append(parts, "rolling back: "+rolling)
-			if ro.Failure != "" {
-				parts = append(parts, "because "+ro.Failure)
-			}
-		default:
-			parts = append(parts, rolling)
-		}
+	if state.Rollout != nil && state.Move == nil {
+		parts = ofRollout(state, rolling)
 	} else if rolling != "" {
 		parts = append(parts, rolling)
 	}
@@ -208,4 +201,33 @@ func told(state v1alpha1.GroupState, rolling string) string {
 	}
 	return fmt.Sprintf("revision %s was rolled back: %s; change the template, or set the annotation %s to try it again", r.To, r.Failure,
 		toSet(state, v1alpha1.AnnotationRetry, nextAttempt(r)))
+}
+
+// wentBack says that the template's revision is not run, since a person has gone back from it.
+func wentBack(state v1alpha1.GroupState) string {
+	o := state.Override
+	if o == nil || state.Rollout != nil || state.Move != nil {
+		return ""
+	}
+	return fmt.Sprintf("revision %s runs and not %s, which the template asks for: %s; change the template to go on", o.Revision, o.For, o.Command)
+}
+
+// ofRollout tells of a rollout.
+func ofRollout(state v1alpha1.GroupState, rolling string) []string {
+	ro := state.Rollout
+	switch ro.Stage {
+	case v1alpha1.RolloutRolledBack:
+		return []string{told(state, rolling)}
+	case v1alpha1.RolloutPaused:
+		return []string{fmt.Sprintf("the rollout to %s stopped: %s; change the template, or go on by the annotation %s, without the gate by %s, or back by %s", ro.To, ro.Failure,
+			toSet(state, v1alpha1.AnnotationRetry, nextAttempt(ro)), toSet(state, v1alpha1.AnnotationPromoteFull, ro.To), toSet(state, v1alpha1.AnnotationAbort, ro.To))}
+	case v1alpha1.RolloutRollingBack:
+		parts := []string{"rolling back: " + rolling}
+		if ro.Failure != "" {
+			parts = append(parts, "because "+ro.Failure)
+		}
+		return parts
+	default:
+		return []string{rolling}
+	}
 }

@@ -93,6 +93,7 @@ func simulate(seed int64, telling bool) *simulation {
 		w.room = []room{cramped, quota}[w.rng.Intn(2)]
 	}
 	w.object.spec = simSpec{Revision: "r0-good", Desired: 1 + int32(w.rng.Intn(6)), Budget: 1 + w.rng.Intn(2)}
+	w.readsAtOnce = seed%2 == 0
 	w.drawStrategy()
 	w.awaitsPromotion = w.rng.Intn(4) == 0
 	w.saveObject()
@@ -224,6 +225,8 @@ func describe(a Action) string {
 		return fmt.Sprintf("activate %s (%s)", a.Pod, a.UID)
 	case DeletePod:
 		return fmt.Sprintf("delete %s: %s", a.Pod, a.Reason)
+	case SetOffsets:
+		return fmt.Sprintf("set the offsets %v: %s", a.Offsets, a.Reason)
 	default:
 		var ids []string
 		for _, m := range a.Members {
@@ -267,6 +270,7 @@ func (s *simulation) calm() {
 	nothingRuns := len(w.live()) == 0 || w.object.spec.Desired == 0
 	// What goes on without the gate may be bad, and never end.
 	full := w.object.state.Rollout != nil && w.object.state.Rollout.Full && kindOf(w.object.state.Rollout.To) != good
+	full = full || w.object.state.Override != nil && kindOf(w.object.state.Override.Revision) != good
 	if kindOf(w.object.state.Stable) != good || nothingRuns || full || w.rng.Intn(2) == 0 {
 		s.revisions++
 		w.object.spec.Revision = fmt.Sprintf("r%d-good", s.revisions)
@@ -339,7 +343,14 @@ func (s *simulation) unfinished() string {
 	if state.Rollout != nil && state.Rollout.Stage != v1alpha1.RolloutRolledBack {
 		return "the rollout is " + string(state.Rollout.Stage)
 	}
-	if state.Rollout == nil && state.Stable != w.object.spec.Revision {
+	if state.Move != nil {
+		return "the offsets are being moved"
+	}
+	wanted := w.object.spec.Revision
+	if o := state.Override; o != nil && o.For == wanted {
+		wanted = o.Revision
+	}
+	if state.Rollout == nil && state.Stable != wanted {
 		return "revision " + w.object.spec.Revision + " did not begin"
 	}
 	if kindOf(w.object.spec.Revision) == good && state.Rollout != nil {

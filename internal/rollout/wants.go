@@ -22,6 +22,9 @@ type want struct {
 	renew bool
 	// barred: a slot that nobody holds is not taken yet.
 	barred bool
+	// halt is why the holder is stopped, and a slot that nobody holds is not taken; "" = it
+	// is as ever.
+	halt string
 	// leftOut: a slot that nobody holds is not taken yet, and the holder of one is stopped.
 	leftOut bool
 }
@@ -35,6 +38,9 @@ func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
 		return want{}
 	}
 	w := rollingWant(state, s)
+	if state.Move != nil {
+		return want{run: w.run, halt: "the group's offsets are moved: " + state.Move.Command}
+	}
 	w.first = goesFirst(v, state, s, w.run)
 	w.renew = v.gaveUp(state, s)
 	w.barred = recreates(state.Rollout) && v.isMixed(w.run)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
 )
 
@@ -14,6 +15,7 @@ import (
 // moveGroup moves the group's members on by one tick.
 func (w *world) moveGroup() {
 	w.landRemovals()
+	w.landSettings()
 	for _, id := range w.strangers {
 		w.moveStranger(id)
 	}
@@ -46,6 +48,28 @@ func (w *world) landRemovals() {
 		}
 	}
 	w.removals = later
+}
+
+// landSettings sets offsets, which a broker lets nobody do to a group that has members.
+func (w *world) landSettings() {
+	var later []setting
+	for _, s := range w.sets {
+		if s.at.After(w.now) {
+			later = append(later, s)
+			continue
+		}
+		offsets, err := v1alpha1.ReadTopicOffsets(s.offsets)
+		if err != nil || len(w.members) > 0 {
+			continue
+		}
+		for n, at := range offsets[simTopic] {
+			w.offsets[n].committed = at.To
+		}
+		if w.added != nil && len(offsets[addedName]) > 0 {
+			w.added.set = true
+		}
+	}
+	w.sets = later
 }
 
 // moveMember joins a consumer, and lets it heartbeat. One whose member was removed
@@ -208,7 +232,7 @@ func (w *world) read() lag.Reading {
 	}
 	for n, o := range w.offsets {
 		committed := o.committed
-		p := lag.Partition{TopicPartition: lag.TopicPartition{Topic: simTopic, Partition: int32(n)}, Committed: &committed, End: o.end}
+		p := lag.Partition{TopicPartition: lag.TopicPartition{Topic: simTopic, Partition: int32(n)}, Committed: &committed, Start: w.retained, End: o.end}
 		if w.unreadable[n] && !w.now.After(w.noCommits) {
 			p = lag.Partition{TopicPartition: p.TopicPartition, Err: "its leader is away"}
 		}
@@ -233,7 +257,7 @@ func (w *world) readAdded(r *lag.Reading) {
 	for n := range int32(addedPartitions) {
 		tp := lag.TopicPartition{Topic: addedName, Partition: n}
 		read := lag.Partition{TopicPartition: tp}
-		if !w.unowned(n) {
+		if !w.unowned(n) || w.added.set {
 			read.Committed = &zero
 		}
 		r.Partitions = append(r.Partitions, read)
@@ -257,7 +281,7 @@ func (w *world) topics() []string {
 }
 
 // addTopic adds it, with so many partitions that nobody owns yet.
-func (w *world) addTopic(unowned int32) { w.added = &addedTopic{unowned, w.rebalances} }
+func (w *world) addTopic(unowned int32) { w.added = &addedTopic{unowned: unowned, at: w.rebalances} }
 
 // owns says whether a slot owned a partition after the last rebalance.
 func (w *world) owns(ordinal int32) bool {

@@ -84,13 +84,26 @@ const (
 // as with Java and librdkafka under static membership.
 type addedTopic struct {
 	unowned int32
-	at      int // rebalances before it was added
+	at      int  // rebalances before it was added
+	set     bool // its offsets were set
 }
 
 const (
 	addedName       = "refunds"
 	addedPartitions = 2
 )
+
+// simRecord is what a RolloutRecord has.
+type simRecord struct {
+	from, to   string
+	boundaries []v1alpha1.TopicOffsets
+}
+
+// setting of offsets is under way to the broker.
+type setting struct {
+	at      time.Time
+	offsets []v1alpha1.TopicOffsets
+}
 
 type removal struct {
 	at      time.Time
@@ -155,6 +168,10 @@ type world struct {
 	// annotations that people have set.
 	awaitsPromotion bool
 	commands        map[string]string
+	records         []simRecord // of rollouts that are over
+	sets            []setting
+	retained        int64 // where the logs start
+	readsAtOnce     bool  // when an operator wants to; else when the time has come
 	pauseOnFailure  bool
 
 	warm      v1alpha1.Warm

@@ -151,3 +151,26 @@ func (w *world) rolloutRecord(name string) *v1alpha1.RolloutRecord {
 	w.must(err)
 	return record
 }
+
+// TestRefusedWaysBack: what is no record of the group is refused, and nothing happens.
+func TestRefusedWaysBack(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	w.group(1)
+	w.comesUp("orders")
+	for _, c := range []struct{ name, value, says string }{
+		{v1alpha1.AnnotationRollback, "orders-9", "there is no RolloutRecord orders-9: kubectl get rolloutrecords -l kohort.dev/group=orders"},
+		{v1alpha1.AnnotationRollback, "Not A Name", "there is no RolloutRecord Not A Name"},
+		{v1alpha1.AnnotationRollback, "orders-9,offsets=all", "it is neither RECORD nor RECORD,offsets=boundary"},
+		{v1alpha1.AnnotationResetOffsets, "yesterday", "it is neither earliest, latest, nor a time such as 2026-11-26T18:00:00Z, and there is no RolloutRecord yesterday"},
+	} {
+		w.annotate(c.name, c.value)
+		w.until("the command is refused: "+c.value, func() bool {
+			return strings.Contains(w.read("orders").Status.Message, "the annotation "+c.name+"="+c.value+" is refused: "+c.says)
+		})
+		w.change("orders", func(g *v1alpha1.ConsumerGroup) { delete(g.Annotations, c.name) })
+	}
+	if s := w.read("orders").Status; s.ReadyReplicas != 1 || s.State.Move != nil || s.State.Override != nil {
+		t.Errorf("%+v", s)
+	}
+}

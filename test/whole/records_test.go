@@ -3,11 +3,14 @@ package whole
 import (
 	"fmt"
 	"strings"
+	"testing"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/test/lab"
 	"github.com/kohort-dev/kohort/test/measure"
 	"github.com/kohort-dev/kohort/test/testbed/broker"
 )
@@ -60,4 +63,52 @@ func (g group) firsts() map[int32]int64 {
 		}
 	}
 	return firsts
+}
+
+// TestRollbackInTime: a release that went through is gone back from to its boundary: what it
+// has processed is processed again by the version before, and nothing else.
+func TestRollbackInTime(t *testing.T) {
+	t.Parallel()
+	g := start(t, "rollback", 3)
+	from := g.get().Status.StableRevision
+	g.release(lab.Version{Name: "v2"})
+	g.released(3)
+	record := g.record(1, v1alpha1.RolloutSucceeded)
+	g.bounded(record)
+	second := g.firsts()
+	g.change(func(cg *v1alpha1.ConsumerGroup) {
+		metav1.SetMetaDataAnnotation(&cg.ObjectMeta, v1alpha1.AnnotationRollback, record.Name+",offsets=boundary")
+	})
+	g.until("the version before, consuming", func(cg *v1alpha1.ConsumerGroup) bool {
+		s := cg.Status
+		return s.StableRevision == from && s.State.Move == nil && s.ReadyReplicas == 3 && s.UpdatedReplicas == 3
+	})
+	g.Eventually(func(e Gomega) { e.Expect(g.firsts()).To(Equal(second)) }).Should(Succeed(),
+		"the first records that the version before processed again, and those that the new one did")
+	moved := g.record(2, v1alpha1.RolloutSucceeded)
+	g.Expect(moved.Status.Offsets).To(Equal(record.Status.Boundaries))
+	g.Expect(moved.Status.OffsetsBefore).NotTo(BeEmpty())
+	g.Expect(moved.Spec.RequestedBy).To(Equal(v1alpha1.AnnotationRollback + "=" + record.Name + ",offsets=boundary"))
+	g.producer.Stop()
+	g.Eventually(g.behind).Should(BeZero(), "records not committed")
+	g.Consistently(func() string { return g.get().Status.StableRevision }).Should(Equal(from), "the template's revision is not begun again")
+}
+
+// TestResetOffsets to the beginning: everything is processed again.
+func TestResetOffsets(t *testing.T) {
+	t.Parallel()
+	g := start(t, "reset", 2)
+	g.change(func(cg *v1alpha1.ConsumerGroup) {
+		metav1.SetMetaDataAnnotation(&cg.ObjectMeta, v1alpha1.AnnotationResetOffsets, "earliest")
+	})
+	g.until("the offsets are set", func(cg *v1alpha1.ConsumerGroup) bool {
+		return len(cg.Status.State.Commands) == 1 && cg.Status.State.Move == nil && cg.Status.ReadyReplicas == 2
+	})
+	g.Eventually(func(e Gomega) {
+		firsts := g.firsts()
+		e.Expect(firsts).To(HaveLen(partitions))
+		for partition, first := range firsts {
+			e.Expect(first).To(BeZero(), "the first record of partition %d that was processed since", partition)
+		}
+	}).Should(Succeed())
 }

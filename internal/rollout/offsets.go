@@ -1,0 +1,219 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
+)
+
+// Offsets are moved when a person has asked for that move, and while nobody consumes: all
+// pods are stopped, the members of their slots are removed from the group, which is empty
+// then, what is committed is written down, the offsets are set and read again, and the pods
+// start. Each of these steps can be repeated, and the state says which is next.
+
+// Where a move goes that is not named by offsets. They are taken from the logs when nobody
+// consumes any more.
+const (
+	toEarliest = "earliest"
+	toLatest   = "latest"
+)
+
+// beginMove stops the group for a move of its offsets.
+func beginMove(v seen, state *v1alpha1.GroupState, command string, to []v1alpha1.TopicOffsets) {
+	state.Rollouts++
+	state.Move = &v1alpha1.MoveState{
+		Command: command, Number: state.Rollouts, From: state.Stable, StartedAt: metav1.NewMicroTime(v.Now), Offsets: to,
+	}
+	state.Rollout, state.Blue = nil, nil
+}
+
+// rollback goes back to the revision before a rollout, as its record has it, and on request
+// to the offsets with which that one began.
+func rollback(v seen, state *v1alpha1.GroupState, value string) (now bool, refused string) {
+	found, known := v.Found[v1alpha1.AnnotationRollback]
+	switch {
+	case !known || found.Value != value || state.Move != nil:
+		return false, ""
+	case found.Refused != "":
+		return true, found.Refused
+	case !found.Rewind && found.Revision == state.Stable && (state.Rollout == nil || state.Rollout.Stage == v1alpha1.RolloutRolledBack) && !anyOther(v, *state):
+		return true, "all slots run revision " + found.Revision + " already"
+	}
+	if found.Rewind {
+		if later, why := v.cannotRewind(found.Offsets); later || why != "" {
+			return !later, why
+		}
+		beginMove(v, state, v1alpha1.AnnotationRollback+"="+value, found.Offsets)
+		state.Stable = found.Revision
+	}
+	state.Override = &v1alpha1.OverrideState{For: v.template, Revision: found.Revision, Command: v1alpha1.AnnotationRollback + "=" + value}
+	return true, ""
+}
+
+// anyOther: a slot runs another revision than the stable one.
+func anyOther(v seen, state v1alpha1.GroupState) bool {
+	return slices.ContainsFunc(v.inSize(state), func(s slot) bool { return s.state.Holder != "" && s.state.Revision != state.Stable })
+}
+
+// resetOffsets moves the offsets of a group that goes on with its revision.
+func resetOffsets(v seen, state *v1alpha1.GroupState, value string) (now bool, refused string) {
+	found, known := v.Found[v1alpha1.AnnotationResetOffsets]
+	switch {
+	case !known || found.Value != value || state.Move != nil || state.Size == nil || v.reading == nil:
+		return false, ""
+	case found.Refused != "":
+		return true, found.Refused
+	case underWay(state.Rollout):
+		return false, "" // it ends first
+	case found.Rewind:
+		if later, why := v.cannotRewind(found.Offsets); later || why != "" {
+			return !later, why
+		}
+	}
+	rollout := state.Rollout
+	beginMove(v, state, v1alpha1.AnnotationResetOffsets+"="+value, found.Offsets)
+	state.Rollout = rollout // one that has failed is not tried again for that
+	return true, ""
+}
+
+// cannotRewind is why offsets cannot be gone back to; later: that is not known now.
+func (v seen) cannotRewind(to []v1alpha1.TopicOffsets) (later bool, why string) {
+	if v.reading == nil {
+		return true, ""
+	}
+	offsets, err := v1alpha1.ReadTopicOffsets(to)
+	if err != nil {
+		return false, err.Error()
+	}
+	if len(offsets) == 0 {
+		return false, "the record has no boundary: no slot was handed over, or nothing had been committed"
+	}
+	for _, tp := range partitionsOf(offsets) {
+		at, p := offsets[tp.Topic][tp.Partition], v.reading.Partition(tp)
+		switch {
+		case !at.Exact():
+			return false, fmt.Sprintf("the boundary of %s is not known exactly (%s)", tp, at)
+		case p.Err != "":
+			return true, ""
+		case p.Topic == "":
+			return false, fmt.Sprintf("there is no partition %s, or its topic is not one of spec.topics", tp)
+		case at.To < p.Start:
+			return false, fmt.Sprintf("retention has deleted the records of %s up to %d, its boundary is %d", tp, p.Start, at.To)
+		case p.Committed != nil && at.To > *p.Committed:
+			return false, fmt.Sprintf("%d is committed on %s, its boundary is %d: to go there would skip records", *p.Committed, tp, at.To)
+		}
+	}
+	return false, ""
+}
+
+// partitionsOf offsets, in order.
+func partitionsOf(offsets map[string]map[int32]v1alpha1.OffsetRange) []lag.TopicPartition {
+	var all []lag.TopicPartition
+	for topic, partitions := range offsets {
+		for n := range partitions {
+			all = append(all, lag.TopicPartition{Topic: topic, Partition: n})
+		}
+	}
+	slices.SortFunc(all, lag.TopicPartition.Compare)
+	return all
+}
+
+// advanceMove goes on with a move. It returns what is to be done for it, and what it waits
+// for.
+func advanceMove(v seen, state *v1alpha1.GroupState) ([]Action, string) {
+	m := state.Move
+	if left := v.left(); left != "" {
+		return nil, "the offsets are moved when all pods have ended: " + left
+	}
+	if v.reading == nil || !v.reading.At.After(v.stoppedAt(*state)) {
+		return nil, "the offsets are moved: waiting for a reading of the group" + because(v.unknown)
+	}
+	if members, _ := remaining(v); len(members) > 0 {
+		return []Action{{Kind: RemoveMembers, Members: members, Reason: "the group's offsets are moved"}}, "the offsets are moved when the group is empty"
+	}
+	if n := len(v.reading.Members); n > 0 {
+		return nil, fmt.Sprintf("the offsets are moved when the group is empty: it has %d members that are not of this ConsumerGroup, %s among them: stop them", n, describeMember(v.reading.Members[0]))
+	}
+	if p, unread := v.reading.Unread(); unread {
+		return nil, fmt.Sprintf("the offsets are moved: waiting for partition %s: %s", p.TopicPartition, p.Err)
+	}
+	if !m.Noted {
+		noteBefore(v, m)
+		return nil, "the offsets are moved: what is committed was written down"
+	}
+	offsets, err := v1alpha1.ReadTopicOffsets(m.Offsets)
+	if err != nil {
+		return nil, "the offsets cannot be moved: " + err.Error()
+	}
+	for _, tp := range partitionsOf(offsets) {
+		at := v.reading.Partition(tp).Committed
+		if at == nil || *at != offsets[tp.Topic][tp.Partition].To {
+			return []Action{{Kind: SetOffsets, Offsets: m.Offsets, Reason: m.Command}}, "the offsets are being set"
+		}
+	}
+	state.Move = nil
+	return nil, ""
+}
+
+// noteBefore writes down what is committed, and where a move goes that is named by the ends
+// of the logs.
+func noteBefore(v seen, m *v1alpha1.MoveState) {
+	before, to := map[string]map[int32]v1alpha1.OffsetRange{}, map[string]map[int32]v1alpha1.OffsetRange{}
+	put := func(all map[string]map[int32]v1alpha1.OffsetRange, tp lag.TopicPartition, at int64) {
+		if all[tp.Topic] == nil {
+			all[tp.Topic] = map[int32]v1alpha1.OffsetRange{}
+		}
+		all[tp.Topic][tp.Partition] = v1alpha1.OffsetRange{From: at, To: at}
+	}
+	for _, p := range v.reading.Partitions {
+		if p.Committed != nil {
+			put(before, p.TopicPartition, *p.Committed)
+		}
+		switch m.Command {
+		case v1alpha1.AnnotationResetOffsets + "=" + toEarliest:
+			put(to, p.TopicPartition, p.Start)
+		case v1alpha1.AnnotationResetOffsets + "=" + toLatest:
+			put(to, p.TopicPartition, p.End)
+		}
+	}
+	m.Noted, m.Before = true, v1alpha1.NewTopicOffsets(before)
+	if len(to) > 0 {
+		m.Offsets = v1alpha1.NewTopicOffsets(to)
+	}
+}
+
+// left is which pod may still consume; "" if none does.
+func (v seen) left() string {
+	for _, s := range v.slots {
+		if s.state.Holder != "" {
+			return fmt.Sprintf("slot %d: pod %s has yet to end%s", s.ordinal, s.state.Pod, problemOf(s.holder))
+		}
+		if s.occupied() {
+			return fmt.Sprintf("slot %d has a pod that has yet to end", s.ordinal)
+		}
+	}
+	return ""
+}
+
+// stoppedAt is when the last slot's end was noted.
+func (v seen) stoppedAt(state v1alpha1.GroupState) time.Time {
+	last := state.Move.StartedAt.Time
+	for _, s := range state.Slots {
+		if s.Since.After(last) {
+			last = s.Since.Time
+		}
+	}
+	return last
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
+}
