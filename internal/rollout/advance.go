@@ -98,6 +98,7 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 		From: state.Stable, To: v.Group.Revision, Stage: v1alpha1.RolloutProgressing,
 		Strategy: v.Group.Strategy, Steps: v.Group.Steps, Then: v.Group.Then,
 		Awaits:    v.Group.AwaitsPromotion && v.Group.Strategy == v1alpha1.StrategyBlueGreen,
+		Asks:      len(v.Queries) > 0,
 		Back:      state.Blue != nil && state.Blue.Revision == v.Group.Revision,
 		StartedAt: now, ProgressAt: now, Baseline: baseline,
 	}
@@ -119,6 +120,8 @@ func progress(v seen, state *v1alpha1.GroupState) string {
 		}
 		return "waiting for a reading of the group: " + v.unknown
 	}
+	noteLate(v, *state)
+	noteQueries(v, *state)
 	waits, matter := "", ""
 	for _, s := range v.inSize(*state) {
 		if !slices.Contains(r.Begun, s.ordinal) {
@@ -163,11 +166,12 @@ func watched(v seen, r *v1alpha1.RolloutState) bool {
 }
 
 // holdClock stops the deadline while there is no reading, or a pause, in which nothing
-// goes on, and while a slot waits for a person.
+// goes on, while a check of the gate can say nothing, and while a slot waits for a person.
 func holdClock(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) (holdsAll bool) {
 	holdsAll = v.reading == nil || v.Group.Paused
-	holdStep(v, r, holdsAll)
-	if holdsAll || v.lostToAPerson(state) != "" || v.awaitsPromotion(state) || v.holdsStep(state) {
+	obscured := v.obscured(state)
+	holdStep(v, r, holdsAll || obscured)
+	if holdsAll || obscured || v.lostToAPerson(state) != "" || v.awaitsPromotion(state) || v.holdsStep(state) {
 		if r.UnknownSince == nil {
 			r.UnknownSince = micro(v.Now)
 		}
@@ -237,6 +241,7 @@ func beginSlots(v seen, state *v1alpha1.GroupState, matter string) string {
 		if why := unfit(v, *state, s); why != "" {
 			return fmt.Sprintf("waiting for gate: slot %d is next: %s", s.ordinal, why)
 		}
+		v.renewSlot(r, s.ordinal)
 		r.Begun = insert(r.Begun, s.ordinal)
 		started = fmt.Sprintf("slot %d is being handed over to revision %s", s.ordinal, r.To)
 		if first != "" {

@@ -22,6 +22,8 @@ type Input struct {
 	Pods []Pod
 	// Window of readings of the group.
 	Window lag.Window
+	// Queries of the gate to Prometheus, with what was answered.
+	Queries []Query
 	// Desired is how many slots there shall be.
 	Desired int32
 }
@@ -45,8 +47,12 @@ type Group struct {
 	AwaitsPromotion bool
 	Promoted        string
 	SettledFor      time.Duration
-	Deadline        time.Duration
-	Heartbeat       time.Duration
+	// MaxAge is for how long a record may wait on a slot's partitions, MaxLagGrowth by how
+	// many records a second its lag may grow; 0 and nil: there is no bound.
+	MaxAge       time.Duration
+	MaxLagGrowth *int64
+	Deadline     time.Duration
+	Heartbeat    time.Duration
 	// Consumer: the group is of type consumer (KIP-848), whose broker refuses an instance
 	// id as long as the member that has it has not left.
 	Consumer bool

@@ -95,11 +95,13 @@ func simulate(seed int64, telling bool) *simulation {
 	w.object.spec = simSpec{Revision: "r0-good", Desired: 1 + int32(w.rng.Intn(6)), Budget: 1 + w.rng.Intn(2)}
 	w.drawStrategy()
 	w.awaitsPromotion = w.rng.Intn(4) == 0
+	w.drawChecks(seed)
 	w.saveObject()
 	s := &simulation{w: w, checker: newChecker(w)}
 	s.operators = []*simOperator{newOperator(w)}
 	for w.now.Sub(simEpoch) < turmoil && s.broken == "" {
 		s.interfere()
+		s.interfereWithChecks()
 		s.step()
 	}
 	s.calm()
@@ -259,6 +261,7 @@ func (s *simulation) calm() {
 		w.object.spec.Revision = fmt.Sprintf("r%d-good", s.revisions)
 	}
 	w.brokerAway, w.unreadUntil, w.noCommits, w.unrest = w.now, w.now, w.now, w.now
+	w.checks.awayUntil, w.checks.highUntil, w.checks.blindUntil = w.now, w.now, w.now
 	w.strangers, w.crashes, w.cordoned = nil, nil, [simNodes]bool{}
 	s.operators = s.operators[:1]
 	w.saveObject()

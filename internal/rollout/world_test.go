@@ -117,6 +117,8 @@ type world struct {
 	// not drawn by lot.
 	distort                   func(*lag.Reading)
 	stands, crashes, unpulled func(*simPod) bool
+	// throttled are those that consume a little less than what is produced.
+	throttled func(*simPod) bool
 	// unstarted are those that cannot be started when they are activated.
 	unstarted    func(*simPod) bool
 	cordoned     [simNodes]bool
@@ -144,6 +146,7 @@ type world struct {
 	awaitsPromotion bool
 	promoted        string
 	pauseOnFailure  bool
+	checks          simChecks
 
 	warm      v1alpha1.Warm
 	room      room
