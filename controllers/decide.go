@@ -49,7 +49,7 @@ func decide(s seen) plan {
 		State:   s.group.Status.State,
 		Pods:    s.pods,
 		Window:  s.window,
-		Queries: queriesOf(s.group),
+		Queries: s.queries,
 		Desired: desired,
 	}
 	p.Decision = rollout.Decide(in)
@@ -99,15 +99,6 @@ func groupOf(s seen) rollout.Group {
 		g.DeletedAt = at.Time
 	}
 	return g
-}
-
-// queriesOf are the checks of the gate that ask Prometheus.
-func queriesOf(group *v1alpha1.ConsumerGroup) []rollout.Query {
-	var all []rollout.Query
-	for _, check := range group.Spec.Rollout.Gate.Prometheus {
-		all = append(all, rollout.Query{Name: check.Name, Max: check.Bound(), OfRevision: check.OfRevision()})
-	}
-	return all
 }
 
 // canOwn is how many slots can own a partition; nil while a topic is missing or

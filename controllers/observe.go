@@ -46,6 +46,7 @@ type seen struct {
 	lingering, failing []string
 	window             lag.Window
 	rebalances         lag.Rebalances
+	queries            []rollout.Query
 	recalls            *recollection
 }
 
@@ -80,6 +81,7 @@ func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.C
 		s.failing = append(s.failing, "a pod cannot be made: "+why)
 	}
 	s.window, s.rebalances = r.windowOf(s)
+	s.queries = r.queriesOf(s)
 	return s, nil
 }
 

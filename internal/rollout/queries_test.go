@@ -57,7 +57,7 @@ func TestHarmfulRelease(t *testing.T) {
 			s.asking().ofRevision = ofRevision
 			s.apply("r1-erring")
 			s.endsOn("r0-good", v1alpha1.RolloutRolledBack)
-			if r := s.state().Rollout; !strings.Contains(r.Failure, "slot 0 is on trial, and check errors is 4, limit 1, for 15 s") || len(r.Begun) != 1 {
+			if r := s.state().Rollout; !strings.Contains(r.Failure, "slot 0 is on trial, and check errors is 4, limit 1, for 16 s") || len(r.Begun) != 1 {
 				t.Errorf("%+v", r)
 			}
 			if s.w.rebalances != 1 { // the start

@@ -21,7 +21,7 @@ const erring kind = "erring"
 const (
 	simCheck    = "errors"
 	simMax      = 1
-	askEvery    = 5 * time.Second
+	askEvery    = 8 * time.Second // longer than settledSeconds, or its own answer is all that is looked at
 	keepAnswers = 10 * time.Minute
 )
 
