@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/lag"
 )
 
 // queryFreshFor is how long the answer to a query can be acted on.
@@ -130,7 +131,7 @@ func exceeds(e evidence) verdict {
 	if !onTrial(e.state, e.slot) || len(e.joined) == 0 {
 		return verdict{result: pass}
 	}
-	r, since := e.state.Rollout, e.joined[0].At
+	r, since := e.state.Rollout, e.memberSince()
 	for _, s := range e.v.inSize(e.state) { // what another release left behind may be the cause
 		switch {
 		case s.holder != nil && isOther(e.state, s.holder.Revision):
@@ -159,11 +160,18 @@ func queries(e evidence) verdict {
 		return verdict{result: pass} // the group is not settled then
 	}
 	for _, q := range e.v.Queries {
-		if why := q.lacks(e.v, e.state.Rollout, e.joined[0].At); why != "" {
+		if why := q.lacks(e.v, e.state.Rollout, e.memberSince()); why != "" {
 			return verdict{wait, why}
 		}
 	}
 	return verdict{result: pass}
+}
+
+// memberSince is since when the slot has the members that it has now. One that was seen
+// before may have been its predecessor's, which joined late.
+func (e evidence) memberSince() time.Time {
+	now := e.slot.marks(&e.joined[len(e.joined)-1])
+	return e.joined.Tail(func(r *lag.Reading) bool { return e.slot.marks(r) == now })[0].At
 }
 
 // unanswered is why the queries let no slot be handed over; "" if they let.
