@@ -233,10 +233,11 @@ type RolloutState struct {
 	// +listType=set
 	Passed []int32 `json:"passed,omitempty"`
 	// unknownSince: since when the deadline does not run: there is no fresh reading, or a
-	// pause, or a slot waits for a person.
+	// check of the gate is not known, or a pause, or a slot waits for a person.
 	// +optional
 	UnknownSince *metav1.MicroTime `json:"unknownSince,omitempty"`
-	// blindSince: since when there is no fresh reading, or a pause, in which nothing goes on.
+	// blindSince: since when there is no fresh reading, or a check of the gate is not known, or
+	// a pause, in which nothing goes on.
 	// +optional
 	BlindSince *metav1.MicroTime `json:"blindSince,omitempty"`
 	// baseline is what the group was like before.

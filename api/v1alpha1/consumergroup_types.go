@@ -212,7 +212,8 @@ type Rollout struct {
 	// +optional
 	Gate Gate `json:"gate,omitzero"`
 	// progressDeadlineSeconds: a rollout that gets no slot through the gate for
-	// so long has failed. Time without a reading of the group does not count.
+	// so long has failed. Time without a reading of the group does not count,
+	// nor time in which a check of the gate is not known.
 	// Default: 600.
 	// +optional
 	// +kubebuilder:validation:Minimum=5

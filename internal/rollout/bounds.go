@@ -60,8 +60,12 @@ func (v seen) yardsticks() []yardstick {
 func (y yardstick) before(b v1alpha1.BaselineSlot) *int64 { return *y.kept(&b) }
 
 // most is the greatest value that a slot may have: the limit, or what it had before and a
-// little more, if that was above.
+// little more, if that was above. Who did not consume then cannot get worse: its lag grew by
+// all that came, and the checks of its commits remain.
 func (y yardstick) most(before v1alpha1.BaselineSlot) float64 {
+	if before.Broken {
+		return math.Inf(1)
+	}
 	if was := y.before(before); was != nil {
 		return noWorse(float64(*was), float64(y.limit))
 	}
@@ -170,7 +174,7 @@ func bounds(e evidence) verdict {
 // fares says how a slot does that is compared with: one that suffers alike need not be
 // beyond its bound, but it is far from thriving.
 func (y yardstick) fares(w lag.Window, owned []lag.TopicPartition, before v1alpha1.BaselineSlot) (fare, string) {
-	if len(owned) == 0 {
+	if flow, known := w.Flow(owned); known && flow.Produced == 0 {
 		return idle, ""
 	}
 	has := y.of(w, owned)

@@ -175,6 +175,9 @@ func TestBounds(t *testing.T) {
 		"another one is too old, and was before": { // it waits for the release, and gets worse by itself
 			scene{maxAge: time.Minute, age: aged(1, 500), before: [2]v1alpha1.BaselineSlot{1: {AgeSeconds: ptr.To[int64](90)}}}, said{After: "pass"},
 		},
+		"too old, and did not consume before": {
+			scene{maxAge: time.Minute, age: aged(500, 1), before: [2]v1alpha1.BaselineSlot{{Broken: true, Unmeasured: true}}}, said{After: "pass"},
+		},
 		"grows slowly": {
 			scene{maxGrowth: ptr.To[int64](50), grows: [2]int64{50, 0}}, said{After: "pass"},
 		},
