@@ -178,11 +178,15 @@ func TestOldAnswersAreForgotten(t *testing.T) {
 
 // Run asks what is new at once, and the rest again and again, until its context ends.
 func TestRun(t *testing.T) {
-	asked := make(chan string)
+	asked, over := make(chan string), make(chan struct{})
 	s := server(t, func(w http.ResponseWriter, query string) {
 		_, _ = w.Write([]byte(vector("1")))
-		asked <- query
+		select {
+		case asked <- query:
+		case <-over:
+		}
 	})
+	t.Cleanup(func() { close(over) }) // a question that was given up may be under way
 	r := newReader(t, Options{URL: s.URL, Every: 10 * time.Millisecond})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})

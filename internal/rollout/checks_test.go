@@ -212,6 +212,24 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// A slot for which nothing comes says nothing of how the others should fare.
+func TestIdleSlotsAreNoMeasure(t *testing.T) {
+	in := scene{maxAge: time.Minute}.input()
+	v := viewOf(in)
+	owned := v.judged(v.slots[1].members(v.reading))
+	fares := v.yardsticks()[0].fares
+	if got, _ := fares(in.Window, owned, v1alpha1.BaselineSlot{}); got != thrives {
+		t.Errorf("where records come and none is old: %d", got)
+	}
+	for i := range in.Window {
+		p := &in.Window[i].Partitions[1]
+		p.End, p.Committed = 7, ptr.To[int64](7)
+	}
+	if got, _ := fares(in.Window, owned, v1alpha1.BaselineSlot{}); got != idle {
+		t.Errorf("where none come: %d", got)
+	}
+}
+
 // TestQueries: the same for the checks that ask Prometheus.
 func TestQueries(t *testing.T) {
 	one := func(value func(int) float64) scene {
