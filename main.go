@@ -16,6 +16,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/controllers"
+	"github.com/kohort-dev/kohort/internal/prometheus"
 )
 
 // leaderElectionID names the lease of the operator that acts.
@@ -28,6 +29,7 @@ type settings struct {
 	launcherImage   string
 	endpoint        controllers.EndpointOptions
 	burrow          controllers.BurrowOptions
+	prometheus      prometheus.Options
 	lagMetrics      string
 	logging         zap.Options
 }
@@ -52,6 +54,10 @@ func parse() settings {
 	flag.StringVar(&s.endpoint.PodIP, "pod-ip", os.Getenv("POD_IP"),
 		"the operator's address behind the Service kohort-activation; default: $POD_IP; empty: the activation address leads here directly")
 	flag.StringVar(&s.burrow.Listen, "burrow-bind-address", "", "where the leader serves lag as Burrow does (HTTP API v3, read only); empty: nowhere")
+	flag.StringVar(&s.prometheus.URL, "prometheus-url", "",
+		"the Prometheus that the gates of rollouts ask (rollout.gate.prometheus), as in http://prometheus.monitoring.svc:9090; empty: none")
+	flag.StringVar(&s.prometheus.ConfigFile, "prometheus-http-config", "",
+		"a file that says how to connect to it (TLS, bearer token, basic auth), in Prometheus' own format for HTTP clients; empty: plainly")
 	flag.StringVar(&s.lagMetrics, "lag-metrics", string(controllers.LagMetricsPartition),
 		"how detailed the metrics of lag are: group, topic, partition (of groups that ConsumerGroups run), all (also partitions of groups that are watched)")
 	s.logging.BindFlags(flag.CommandLine)
@@ -89,7 +95,8 @@ func run(s settings) error {
 		return fmt.Errorf("making the manager: %w", err)
 	}
 	if err := controllers.Setup(mgr, controllers.Options{
-		LauncherImage: s.launcherImage, Endpoint: s.endpoint, Burrow: s.burrow, LagMetrics: controllers.LagMetrics(s.lagMetrics),
+		LauncherImage: s.launcherImage, Endpoint: s.endpoint, Burrow: s.burrow, Prometheus: s.prometheus,
+		LagMetrics: controllers.LagMetrics(s.lagMetrics),
 	}); err != nil {
 		return err
 	}

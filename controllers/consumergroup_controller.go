@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
+	"github.com/kohort-dev/kohort/internal/prometheus"
 )
 
 // conflictRetry is when to try again after an object was changed by others
@@ -34,6 +35,8 @@ type ConsumerGroupReconciler struct {
 	Witness   *Witness
 	// Endpoint activates pods quicker than their annotation; nil: there is none.
 	Endpoint *Endpoint
+	// Prometheus answers the gate's queries; nil: there is none.
+	Prometheus *prometheus.Reader
 	// LauncherImage is the image of Kohort's own containers in the pods.
 	LauncherImage string
 	// ClusterUID tells this Kubernetes cluster from others: the UID of its
@@ -164,6 +167,9 @@ func (r *ConsumerGroupReconciler) patchMetadata(ctx context.Context, group, befo
 
 func (r *ConsumerGroupReconciler) forget(key client.ObjectKey) {
 	r.Clusters.Untrack(key)
+	if r.Prometheus != nil {
+		r.Prometheus.Forget(key)
+	}
 	r.memory.forget(key)
 	forgetMetrics(key)
 }

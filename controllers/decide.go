@@ -49,6 +49,7 @@ func decide(s seen) plan {
 		State:   s.group.Status.State,
 		Pods:    s.pods,
 		Window:  s.window,
+		Queries: s.queries,
 		Desired: desired,
 
 		Rebalances: s.rebalances,
@@ -78,6 +79,8 @@ func groupOf(s seen) rollout.Group {
 		AwaitsPromotion: spec.Rollout.WaitsForPromotion(),
 		Commands:        commandsOf(s.group),
 		SettledFor:      spec.Rollout.Gate.SettledFor(),
+		MaxAge:          spec.Rollout.Gate.MaxAge(),
+		MaxLagGrowth:    spec.Rollout.Gate.MaxLagGrowthPerSecond,
 		Deadline:        spec.Rollout.Deadline(),
 		Heartbeat:       spec.Membership.Heartbeat(),
 		Consumer:        spec.Membership.Consumer(),

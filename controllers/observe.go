@@ -46,6 +46,7 @@ type seen struct {
 	lingering, failing []string
 	window             lag.Window
 	rebalances         lag.Rebalances
+	queries            []rollout.Query
 	// found is what was looked up for commands that are not answered yet.
 	found   map[string]rollout.Found
 	recalls *recollection
@@ -85,6 +86,7 @@ func (r *ConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.C
 	if s.found, err = r.lookUp(ctx, group); err != nil && s.uncertain == nil {
 		s.uncertain = err // the rest of the pass needs none of it
 	}
+	s.queries = r.queriesOf(s)
 	return s, nil
 }
 

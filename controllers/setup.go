@@ -29,6 +29,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/pods"
+	"github.com/kohort-dev/kohort/internal/prometheus"
 )
 
 const (
@@ -52,6 +53,8 @@ type Options struct {
 	Endpoint EndpointOptions
 	// Burrow is where Burrow's clients ask; nowhere without an address.
 	Burrow BurrowOptions
+	// Prometheus is whom the gates of rollouts ask; nobody without a URL.
+	Prometheus prometheus.Options
 	// LagMetrics is how detailed the metrics of lag are. Default: LagMetricsPartition.
 	LagMetrics LagMetrics
 }
@@ -128,6 +131,9 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		LauncherImage: options.LauncherImage,
 		ClusterUID:    uid,
 	}
+	if groups.Prometheus, err = addPrometheus(mgr, options.Prometheus); err != nil {
+		return err
+	}
 	if err := groups.setup(mgr); err != nil {
 		return fmt.Errorf("setting up the controller of ConsumerGroups: %w", err)
 	}
@@ -158,6 +164,27 @@ func addServers(ctx context.Context, mgr ctrl.Manager, options Options, clusters
 		}
 	}
 	return endpoint, nil
+}
+
+// addPrometheus adds what asks Prometheus, in the operator that leads; nil without a URL.
+func addPrometheus(mgr ctrl.Manager, options prometheus.Options) (*prometheus.Reader, error) {
+	if options.URL == "" {
+		if options.ConfigFile != "" {
+			return nil, errors.New("setting up the questions to Prometheus: --prometheus-http-config says how to connect, and --prometheus-url not where to")
+		}
+		return nil, nil
+	}
+	reader, err := prometheus.New(options)
+	if err != nil {
+		return nil, fmt.Errorf("setting up the questions to Prometheus: %w", err)
+	}
+	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		reader.Run(ctx)
+		return nil
+	})); err != nil {
+		return nil, fmt.Errorf("setting up the questions to Prometheus: %w", err)
+	}
+	return reader, nil
 }
 
 // ClusterUID tells a Kubernetes cluster from others: it is the UID of its

@@ -276,6 +276,10 @@ type RolloutState struct {
 	// aborted: a person has taken it back, which needs no reading.
 	// +optional
 	Aborted bool `json:"aborted,omitempty"`
+	// asks: its gate asked Prometheus when it began, whose answers are about all slots: what
+	// another release has left behind goes back first.
+	// +optional
+	Asks bool `json:"asks,omitempty"`
 	// back: it goes to the revision whose pods stood warm when it began.
 	// +optional
 	Back bool `json:"back,omitempty"`
@@ -331,10 +335,11 @@ type RolloutState struct {
 	// +optional
 	RebalancesBefore *int64 `json:"rebalancesBefore,omitempty"`
 	// unknownSince: since when the deadline does not run: there is no fresh reading, or a
-	// pause, or a slot waits for a person.
+	// check of the gate is not known, or a pause, or a slot waits for a person.
 	// +optional
 	UnknownSince *metav1.MicroTime `json:"unknownSince,omitempty"`
-	// blindSince: since when there is no fresh reading, or a pause, in which nothing goes on.
+	// blindSince: since when there is no fresh reading, or a check of the gate is not known, or
+	// a pause, in which nothing goes on.
 	// +optional
 	BlindSince *metav1.MicroTime `json:"blindSince,omitempty"`
 	// baseline is what the group was like before.
@@ -353,6 +358,19 @@ type Baseline struct {
 	// +listType=map
 	// +listMapKey=ordinal
 	Slots []BaselineSlot `json:"slots,omitempty"`
+	// checks of the gate that ask Prometheus, with what they were before a slot was begun.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Checks []BaselineCheck `json:"checks,omitempty"`
+}
+
+// BaselineCheck is what a query was before a rollout.
+type BaselineCheck struct {
+	// name of the check.
+	Name string `json:"name"`
+	// value of its query, as a decimal number.
+	Value string `json:"value"`
 }
 
 // BaselineSlot is what a slot was like before a rollout.
@@ -369,4 +387,16 @@ type BaselineSlot struct {
 	// Absent if unknown.
 	// +optional
 	KeepsUpPercent *int32 `json:"keepsUpPercent,omitempty"`
+	// unmeasured: what the gate bounds was not known yet when the rollout began; it is noted
+	// when it is.
+	// +optional
+	Unmeasured bool `json:"unmeasured,omitempty"`
+	// ageSeconds is for how long its oldest record had waited, if that was above
+	// gate.maxAgeSeconds. Absent if it was not, or is unknown.
+	// +optional
+	AgeSeconds *int64 `json:"ageSeconds,omitempty"`
+	// lagGrowthPerSecond is by how many records a second its lag grew, if that was above
+	// gate.maxLagGrowthPerSecond. Absent if it was not, or is unknown.
+	// +optional
+	LagGrowthPerSecond *int64 `json:"lagGrowthPerSecond,omitempty"`
 }

@@ -215,7 +215,8 @@ type Rollout struct {
 	// +optional
 	Gate Gate `json:"gate,omitzero"`
 	// progressDeadlineSeconds: a rollout that gets no slot through the gate for
-	// so long has failed. Time without a reading of the group does not count.
+	// so long has failed. Time without a reading of the group does not count,
+	// nor time in which a check of the gate is not known.
 	// Default: 600.
 	// +optional
 	// +kubebuilder:validation:Minimum=5
@@ -337,7 +338,8 @@ const (
 
 // Gate is what must hold before the next slot is handed over: the group is
 // settled, commits move where there is lag, and neither lag nor restarts are
-// worse than before the rollout.
+// worse than before the rollout; and within the bounds that are set here. A bound that
+// was broken before the rollout is judged by not getting worse.
 type Gate struct {
 	// settledSeconds is how long all of it must hold, without a break.
 	// Default: 20.
@@ -345,4 +347,49 @@ type Gate struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=540
 	SettledSeconds *int32 `json:"settledSeconds,omitempty"`
+	// maxAgeSeconds bounds for how many seconds the oldest record may have waited on any
+	// partition of a slot. Of a slot that has the new revision it is failed by a record
+	// that is older for 15 seconds or settledSeconds, whichever is longer, unless it catches
+	// up. Default: no bound.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=2592000
+	MaxAgeSeconds *int32 `json:"maxAgeSeconds,omitempty"`
+	// maxLagGrowthPerSecond bounds by how many records a second the lag of a slot may grow,
+	// measured over 15 seconds or settledSeconds, whichever is longer. 0: it must not grow.
+	// Default: no bound.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	MaxLagGrowthPerSecond *int64 `json:"maxLagGrowthPerSecond,omitempty"`
+	// prometheus are queries whose values must not be above a bound; in order, and asked
+	// while a rollout is under way, of the Prometheus that the operator's flag
+	// --prometheus-url names. What is not known lets nothing go on, fails nothing, and no
+	// deadline runs meanwhile. Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=map
+	// +listMapKey=name
+	Prometheus []PrometheusCheck `json:"prometheus,omitempty"`
+}
+
+// PrometheusCheck is a query whose value must not be above a bound.
+type PrometheusCheck struct {
+	// name of the check, for messages.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+	// query in PromQL, of a scalar or an instant vector, of which the greatest value counts.
+	// In it $namespace, $name, $groupId and $revision (the one that is rolled out: the
+	// pods' label kohort.dev/revision) are replaced. Nothing found is not 0: append
+	// "or vector(0)" where it is. A query with $revision is asked when the first slot
+	// has it.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Query string `json:"query"`
+	// max is the greatest value that is allowed, as a decimal number in quotes: "0.05",
+	// "1e-3". It has the unit of the query.
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:Pattern=`^-?[0-9]{1,15}(\.[0-9]{1,15})?([eE][-+]?[0-9]{1,2})?$`
+	Max string `json:"max"`
 }

@@ -1,6 +1,9 @@
 package v1alpha1
 
 import (
+	"math"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -185,6 +188,37 @@ func (r Rollout) KeepBlue() time.Duration {
 
 // SettledFor is how long the gate must hold.
 func (g Gate) SettledFor() time.Duration { return seconds(valueOr(g.SettledSeconds, 20)) }
+
+// MaxAge is for how long a record may wait; 0: there is no bound.
+func (g Gate) MaxAge() time.Duration { return seconds(valueOr(g.MaxAgeSeconds, 0)) }
+
+// Bound is the greatest value that is allowed. The schema lets nothing pass that is no
+// number; what an older one did allows nothing.
+func (c PrometheusCheck) Bound() float64 {
+	most, err := strconv.ParseFloat(c.Max, 64)
+	if err != nil {
+		return math.Inf(-1)
+	}
+	return most
+}
+
+// placeholder is what a query is filled in with. A longer word is another one.
+var placeholder = regexp.MustCompile(`\$(namespace|name|groupId|revision)\b`)
+
+// OfRevision says whether a query is about one revision: it finds nothing before that runs.
+func (c PrometheusCheck) OfRevision() bool {
+	return slices.Contains(placeholder.FindAllString(c.Query, -1), "$revision")
+}
+
+// QueryFor is the query of a check for a group and the revision that is rolled out. What
+// is filled in stands in double quotes mostly, and is written so that it stays there.
+func (g *ConsumerGroup) QueryFor(c PrometheusCheck, revision string) string {
+	return placeholder.ReplaceAllStringFunc(c.Query, func(found string) string {
+		text := map[string]string{"$namespace": g.Namespace, "$name": g.Name, "$groupId": g.GroupID(), "$revision": revision}[found]
+		quoted := strconv.Quote(text)
+		return quoted[1 : len(quoted)-1]
+	})
+}
 
 // Deadline is how long a rollout may go without progress.
 func (r Rollout) Deadline() time.Duration { return seconds(valueOr(r.ProgressDeadlineSeconds, 600)) }

@@ -105,6 +105,7 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 		From: state.Stable, To: v.Group.Revision, Stage: v1alpha1.RolloutProgressing,
 		Strategy: strategy, Steps: steps, Then: v.Group.Then,
 		Awaits: v.Group.AwaitsPromotion && v.Group.Strategy == v1alpha1.StrategyBlueGreen,
+		Asks:   len(v.Queries) > 0,
 		// What a person goes back to is not judged: what it is gone back from may be worse.
 		Back:    byCommand || state.Blue != nil && state.Blue.Revision == v.Group.Revision,
 		Full:    byCommand,
@@ -130,6 +131,8 @@ func progress(v seen, state *v1alpha1.GroupState) string {
 		}
 		return "waiting for a reading of the group: " + v.unknown
 	}
+	noteLate(v, *state)
+	noteQueries(v, *state)
 	waits, matter := "", ""
 	for _, s := range v.inSize(*state) {
 		if !slices.Contains(r.Begun, s.ordinal) {
@@ -174,11 +177,12 @@ func watched(v seen, r *v1alpha1.RolloutState) bool {
 }
 
 // holdClock stops the deadline while there is no reading, or a pause, in which nothing
-// goes on, and while a slot waits for a person.
+// goes on, while a check of the gate can say nothing, and while a slot waits for a person.
 func holdClock(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) (holdsAll bool) {
 	holdsAll = v.reading == nil || v.paused != ""
-	holdStep(v, r, holdsAll)
-	if holdsAll || v.lostToAPerson(state) != "" || v.awaitsPromotion(state) || v.holdsStep(state) {
+	obscured := v.obscured(state)
+	holdStep(v, r, holdsAll || obscured)
+	if holdsAll || obscured || v.lostToAPerson(state) != "" || v.awaitsPromotion(state) || v.holdsStep(state) {
 		if r.UnknownSince == nil {
 			r.UnknownSince = micro(v.Now)
 		}
@@ -226,6 +230,9 @@ func beginSlots(v seen, state *v1alpha1.GroupState, matter string) string {
 	if why := v.lostToAPerson(*state); why != "" {
 		return why
 	}
+	if why := unmeasured(v, r); why != "" {
+		return why
+	}
 	if why := advanceSteps(v, state, matter); why != "" {
 		return why
 	}
@@ -248,6 +255,7 @@ func beginSlots(v seen, state *v1alpha1.GroupState, matter string) string {
 		if why := unfit(v, *state, s); why != "" && !r.Full {
 			return fmt.Sprintf("waiting for gate: slot %d is next: %s", s.ordinal, why)
 		}
+		v.renewSlot(r, s.ordinal)
 		r.Begun = insert(r.Begun, s.ordinal)
 		started = fmt.Sprintf("slot %d is being handed over to revision %s", s.ordinal, r.To)
 		if first != "" {

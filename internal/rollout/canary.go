@@ -92,10 +92,12 @@ func renewBaseline(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) 
 	fresh.Restarts = max(fresh.Restarts, r.Baseline.Restarts)
 	for i, b := range fresh.Slots {
 		before := baselineSlot(r.Baseline, b.Ordinal)
+		v.renewBounds(&fresh.Slots[i], before)
 		if slices.Contains(r.Begun, b.Ordinal) || v.slots[b.Ordinal].state.Revision != state.Stable {
 			fresh.Slots[i] = before
 		}
 	}
+	fresh.Checks = renewedChecks(v, r)
 	r.Baseline = fresh
 }
 
@@ -117,7 +119,8 @@ func (v seen) pauses(state v1alpha1.GroupState) string {
 	if !v.Now.Before(until) && watched.Span() >= min(lasts, v.Group.SettledFor+judgeFor) {
 		return ""
 	}
-	return fmt.Sprintf("%s; it is watched until %s", has, until.UTC().Format(time.TimeOnly))
+	watch := slices.DeleteFunc(slices.Clone(v.inSize(state)), func(s slot) bool { return !slices.Contains(r.Chosen, s.ordinal) })
+	return fmt.Sprintf("%s; it is watched until %s%s", has, until.UTC().Format(time.TimeOnly), v.tellChecks(state, watch))
 }
 
 // holdsStep: nothing but time or a person keeps a canary from going on.

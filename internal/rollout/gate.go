@@ -82,7 +82,7 @@ func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
 	})
 	e.settled = e.joined.Tail(func(r *lag.Reading) bool { return e.unsettled(r) == "" })
 	e.owned = v.judged(s.members(v.reading))
-	checks := []func(evidence) verdict{restarts, joined, standing, slower, settled}
+	checks := []func(evidence) verdict{exceeds, restarts, joined, standing, slower, bounds, queries, settled}
 	if state.Rollout.Full {
 		checks = []func(evidence) verdict{joined}
 	}
@@ -153,7 +153,7 @@ func standing(e evidence) verdict {
 	}
 	behind, _ := p.Lag()
 	text := fmt.Sprintf("slot %d commits nothing on %s: lag %d, for %d s", e.slot.ordinal, p.TopicPartition, behind, int(recent.Span().Seconds()))
-	return e.blame(text, true)
+	return e.blame(trouble{text: text, worse: true, others: byFlow})
 }
 
 // slower: the slot falls behind and did not do so before. It passes when it has
@@ -175,7 +175,7 @@ func slower(e evidence) verdict {
 	before := ptr.Deref(e.baseline.Lag, 0)
 	text := fmt.Sprintf("slot %d falls behind: lag %d (before: %d), consumed %d of %d records in %d s",
 		e.slot.ordinal, flow.Lag, before, flow.Consumed, flow.Produced, int(recent.Span().Seconds()))
-	return e.blame(text, flow.Lag > before+flow.Produced/2)
+	return e.blame(trouble{text: text, worse: flow.Lag > before+flow.Produced/2, others: byFlow})
 }
 
 // keepsUp: a slot has nearly caught up, or consumes as much of what is produced as
@@ -184,9 +184,9 @@ func keepsUp(flow lag.Flow, before v1alpha1.BaselineSlot) bool {
 	return flow.Lag <= flow.Produced/2 || asBefore(flow, before)
 }
 
-// thrives: the same, and far from what would be a failure. Slots that suffer alike are
-// not all on one side of that.
-func thrives(flow lag.Flow, before v1alpha1.BaselineSlot) bool {
+// keepsUpEasily: the same, and far from what would be a failure. Slots that suffer alike
+// are not all on one side of that.
+func keepsUpEasily(flow lag.Flow, before v1alpha1.BaselineSlot) bool {
 	return flow.Lag <= flow.Produced/5 || asBefore(flow, before)
 }
 
@@ -195,23 +195,42 @@ func asBefore(flow lag.Flow, before v1alpha1.BaselineSlot) bool {
 	return flow.Consumed*100*100 >= flow.Produced*keeps*keepsUpMargin
 }
 
+// fare is how a slot does that another one is compared with.
+type fare int
+
+const (
+	idle fare = iota // it has nothing to do, and says nothing
+	thrives
+	suffers
+	obscure // nobody knows
+)
+
+// trouble is what a slot has.
+type trouble struct {
+	text string
+	// worse: it is worse than before, and grave enough to fail the slot.
+	worse bool
+	// others says how another slot fares by the same measure, and if that is not known why.
+	others func(lag.Window, []lag.TopicPartition, v1alpha1.BaselineSlot) (fare, string)
+}
+
 // blame fails the slot for what it suffers, if that was so for long enough and no
 // outage explains it.
-func (e evidence) blame(text string, worse bool) verdict {
-	if !worse || e.recent().Span() < e.judgeFor() {
-		return verdict{wait, text}
+func (e evidence) blame(has trouble) verdict {
+	if !has.worse || e.recent().Span() < e.v.judgeFor() {
+		return verdict{wait, has.text}
 	}
-	suffers, unknown := e.others()
+	alike, unknown := e.others(has)
 	unrest := e.v.Window.Unrest(e.recent()[0].At.Add(-unrestBefore))
 	switch {
 	case unrest != "":
-		return waits("%s; the brokers are at unrest, and no fault is put down to revision %s: %s", text, e.state.Rollout.To, unrest)
-	case suffers:
-		return waits("%s; so it is with every other slot, and no fault of revision %s", text, e.state.Rollout.To)
+		return waits("%s; the brokers are at unrest, and no fault is put down to revision %s: %s", has.text, e.state.Rollout.To, unrest)
+	case alike:
+		return waits("%s; so it is with every other slot, and no fault of revision %s", has.text, e.state.Rollout.To)
 	case unknown != "":
-		return waits("%s; how the others fare is not known, so that it is put down to nobody: %s", text, unknown)
+		return waits("%s; how the others fare is not known, so that it is put down to nobody: %s", has.text, unknown)
 	default:
-		return verdict{fail, text}
+		return verdict{fail, has.text}
 	}
 }
 
@@ -219,7 +238,7 @@ func (e evidence) blame(text string, worse bool) verdict {
 // said suffer as well, which is an outage, or, where nobody thrives, why of one it cannot
 // be said. A slot that has not passed is compared with those that are not on trial beside
 // it.
-func (e evidence) others() (suffer bool, unknown string) {
+func (e evidence) others(has trouble) (suffer bool, unknown string) {
 	r := e.state.Rollout
 	passed := slices.Contains(r.Passed, e.slot.ordinal)
 	for _, s := range e.v.inSize(e.state) {
@@ -227,19 +246,30 @@ func (e evidence) others() (suffer bool, unknown string) {
 		if s.ordinal == e.slot.ordinal || onTrial(e.state, s) && !passed || before.Broken || !s.holder.consuming() || !e.v.joined(s, e.v.reading) {
 			continue
 		}
-		owned := e.v.judged(s.members(e.v.reading))
-		flow, known := e.recent().Flow(owned)
-		switch {
-		case !known:
-			unknown = e.recent().Unread(owned)
-		case flow.Produced == 0:
-		case thrives(flow, before):
+		switch does, why := has.others(e.recent(), e.v.judged(s.members(e.v.reading)), before); does {
+		case obscure:
+			unknown = why
+		case thrives:
 			return false, ""
-		default:
+		case suffers:
 			suffer = true
 		}
 	}
 	return suffer, unknown
+}
+
+// byFlow is how a slot fares by what it consumes of what is produced.
+func byFlow(w lag.Window, owned []lag.TopicPartition, before v1alpha1.BaselineSlot) (fare, string) {
+	flow, known := w.Flow(owned)
+	switch {
+	case !known:
+		return obscure, w.Unread(owned)
+	case flow.Produced == 0:
+		return idle, ""
+	case keepsUpEasily(flow, before):
+		return thrives, ""
+	}
+	return suffers, ""
 }
 
 // settled: the group is, and was for long enough.
@@ -248,15 +278,13 @@ func settled(e evidence) verdict {
 		return verdict{wait, why}
 	}
 	if span := e.settled.Span(); span < e.v.Group.SettledFor {
-		return waits("settled for %d s of %d s", int(span.Seconds()), int(e.v.Group.SettledFor.Seconds()))
+		return waits("settled for %d s of %d s%s", int(span.Seconds()), int(e.v.Group.SettledFor.Seconds()), e.v.tellChecks(e.state, []slot{e.slot}))
 	}
 	return verdict{result: pass}
 }
 
 // recent is the end of the joined readings, as long as a judgement needs.
-func (e evidence) recent() lag.Window { return e.joined.Last(e.judgeFor()) }
-
-func (e evidence) judgeFor() time.Duration { return max(e.v.Group.SettledFor, judgeFor) }
+func (e evidence) recent() lag.Window { return e.joined.Last(e.v.judgeFor()) }
 
 // unsettled is what keeps the group from being settled.
 func (e evidence) unsettled(r *lag.Reading) string {
@@ -278,8 +306,13 @@ func leftAside(state v1alpha1.GroupState, s slot) bool {
 // broken slots did not consume when the rollout began, or run a revision that an
 // earlier rollout left behind.
 func broken(state v1alpha1.GroupState, s slot) bool {
-	left := s.holder != nil && s.holder.Revision != state.Stable && s.holder.Revision != state.Rollout.To
+	left := s.holder != nil && isOther(state, s.holder.Revision)
 	return left || baselineSlot(state.Rollout.Baseline, s.ordinal).Broken
+}
+
+// isOther: a revision is neither of those between which the rollout is.
+func isOther(state v1alpha1.GroupState, revision string) bool {
+	return revision != state.Stable && revision != state.Rollout.To
 }
 
 // unfit is why a slot cannot be handed over now; "" if it can. A slot that does
@@ -301,7 +334,13 @@ func unfitBut(v seen, state v1alpha1.GroupState, s slot, aside func(slot) bool) 
 	if why := unsettledBut(v, state, v.reading, exempt{fresh: true, slots: aside}); why != "" {
 		return why
 	}
-	return standstill(v, state)
+	if why := standstill(v, state); why != "" {
+		return why
+	}
+	if why := outOfBounds(v, state, aside); why != "" {
+		return why
+	}
+	return unanswered(v, state.Rollout)
 }
 
 // standstill is said when no commit of any slot moves, although there is lag and they
@@ -356,6 +395,7 @@ func baselineOf(v seen, state v1alpha1.GroupState) v1alpha1.Baseline {
 				kept.KeepsUpPercent = &percent
 			}
 		}
+		v.noteBounds(&kept, s)
 		b.Slots = append(b.Slots, kept)
 	}
 	return b

@@ -26,6 +26,8 @@ type Input struct {
 	Found map[string]Found
 	// Rebalances that were seen since the operator began to read the group.
 	Rebalances lag.Rebalances
+	// Queries of the gate to Prometheus, with what was answered.
+	Queries []Query
 	// Desired is how many slots there shall be.
 	Desired int32
 }
@@ -49,8 +51,12 @@ type Group struct {
 	// Commands that stand as annotations, by their names.
 	Commands   map[string]string
 	SettledFor time.Duration
-	Deadline   time.Duration
-	Heartbeat  time.Duration
+	// MaxAge is for how long a record may wait on a slot's partitions, MaxLagGrowth by how
+	// many records a second its lag may grow; 0 and nil: there is no bound.
+	MaxAge       time.Duration
+	MaxLagGrowth *int64
+	Deadline     time.Duration
+	Heartbeat    time.Duration
 	// Consumer: the group is of type consumer (KIP-848), whose broker refuses an instance
 	// id as long as the member that has it has not left.
 	Consumer bool

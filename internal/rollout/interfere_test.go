@@ -23,7 +23,7 @@ func (s *simulation) interfere() {
 		if w.rng.Intn(2) == 0 {
 			k = badKinds[w.rng.Intn(len(badKinds))]
 		}
-		spec.Revision = fmt.Sprintf("r%d-%s", s.revisions, k)
+		spec.Revision = fmt.Sprintf("r%d-%s", s.revisions, w.drawKind(k))
 		w.drawStrategy()
 		w.logf("the user applies %s", spec.Revision)
 		w.saveObject()

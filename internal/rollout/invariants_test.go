@@ -125,7 +125,7 @@ func (c *checker) touch(p *simPod) {
 
 // decision checks a decision against what it was made from.
 func (c *checker) decision(in Input, d Decision) string {
-	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, pauseHolds, movesOnRequest, enoughAvailable, beginsTogether, onlyChosen, onlyPersisted, endsAreKept} {
+	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, pauseHolds, movesOnRequest, enoughAvailable, beginsTogether, onlyChosen, onlyPersisted, endsAreKept, goesByAnswers} {
 		if broken := check(in, d); broken != "" {
 			return broken
 		}

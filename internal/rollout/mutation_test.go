@@ -36,11 +36,23 @@ var mutations = []struct {
 		"invariant 3",
 	}, {
 		"the gate does not look at lag and commits", "gate.go",
-		"{restarts, joined, standing, slower, settled}", "{restarts, joined, settled}",
+		"{exceeds, restarts, joined, standing, slower, bounds, queries, settled}", "{exceeds, restarts, joined, bounds, queries, settled}",
 		"invariant 4",
 	}, {
 		"the gate does not wait for members", "gate.go",
-		"{restarts, joined, standing, slower, settled}", "{restarts}",
+		"{exceeds, restarts, joined, standing, slower, bounds, queries, settled}", "{restarts}",
+		"invariant 4",
+	}, {
+		"a query that is not known counts as 0", "queries.go",
+		`case last.Unknown != "":`, "case false:",
+		"invariant 3",
+	}, {
+		"a slot goes on although a query is above its bound", "queries.go",
+		"case value > q.most(r):", "case false:",
+		"invariant 4",
+	}, {
+		"what the query is later is noted as what it was before", "queries.go",
+		"if len(r.Begun) > 0 {", "if false {",
 		"invariant 4",
 	}, {
 		"more than the budget is stopped", "permit.go",

@@ -24,6 +24,7 @@ type simOperator struct {
 	heard   map[types.UID]bool // pods whose launcher told it of the end
 	nextRun time.Time
 	late    []lag.Reading // taken, not yet seen
+	answers []Answer
 }
 
 // newOperator starts from a past of its own choosing.
@@ -42,6 +43,7 @@ func (o *simOperator) look() {
 	}
 	o.pods = pods
 	o.listen()
+	o.listenToPrometheus()
 	if w.now.Sub(o.lastRead()) >= cmp.Or(w.readEvery, time.Second) && !w.now.Before(w.unreadUntil) {
 		o.late = append(o.late, w.read())
 	}
@@ -112,6 +114,7 @@ func (o *simOperator) input() Input {
 			Paused: obj.spec.Paused, DeletedAt: obj.spec.DeletedAt,
 		},
 	}
+	o.checksOf(&in)
 	in.Group.Warm = w.warm
 	in.Group.PauseOnFailure = w.pauseOnFailure
 	in.Group.AwaitsPromotion, in.Group.Commands = w.awaitsPromotion, w.commands

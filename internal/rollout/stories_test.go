@@ -66,6 +66,10 @@ func TestStories(t *testing.T) {
 			desc:   "Three slots, settledSeconds 5. The user asks for a restart.",
 			before: func(w *world) { w.annotate(v1alpha1.AnnotationRestart, w.now.Format(time.RFC3339)) },
 		}, {
+			name: "harmful-release", lasts: 60 * time.Second,
+			desc:   "Three slots, and a query whose value must not be above 1. The user applies a revision that consumes as it should, and does harm.",
+			before: func(w *world) { w.object.spec.Revision, w.checks.on = "r1-erring", true },
+		}, {
 			name: "grow", lasts: 30 * time.Second,
 			desc:   "Three slots. Six are desired.",
 			before: func(w *world) { w.object.spec.Desired = 6 },
@@ -110,7 +114,7 @@ func TestStories(t *testing.T) {
 }
 
 // shown stories stand in docs/rollouts.md, without the lines about the state.
-var shown = map[string]bool{"good-release": true, "blue-green": true, "canary": true, "recreate": true, "restart": true, "bad-release": true, "pod-deleted": true, "grow": true}
+var shown = map[string]bool{"good-release": true, "blue-green": true, "canary": true, "recreate": true, "restart": true, "bad-release": true, "harmful-release": true, "pod-deleted": true, "grow": true}
 
 // blueGreen is a release of a revision by that strategy.
 func (w *world) blueGreen(revision string) {

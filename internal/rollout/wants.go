@@ -88,8 +88,9 @@ func rolling(state v1alpha1.GroupState) bool {
 }
 
 // rollingWant: what was begun runs the update; everything else stays as it is,
-// and an empty slot gets the revision from before. Beside a canary, or one that waits for a
-// person, what another release left behind does not stay: that may take long.
+// and an empty slot gets the revision from before. What another release left behind does not
+// stay beside a canary, or one that waits for a person, since that may take long; nor where
+// Prometheus is asked, whose answer would be about both.
 func rollingWant(state v1alpha1.GroupState, s slot) want {
 	r := state.Rollout
 	switch {
@@ -99,7 +100,7 @@ func rollingWant(state v1alpha1.GroupState, s slot) want {
 		return want{run: s.holder.Revision}
 	case slices.Contains(r.Begun, s.ordinal):
 		return want{run: r.To}
-	case s.holder != nil && r.Strategy != v1alpha1.StrategyCanary && !r.Awaits:
+	case s.holder != nil && r.Strategy != v1alpha1.StrategyCanary && !r.Awaits && !r.Asks:
 		return want{run: s.holder.Revision}
 	default:
 		return want{run: state.Stable}

@@ -167,7 +167,11 @@ func (w *world) moveOffsets() {
 			continue
 		}
 		for _, c := range p.consumers {
-			if w.isMember(c) {
+			if w.isMember(c) && w.throttled != nil && w.throttled(p) {
+				for _, n := range w.owners[c.id] {
+					w.offsets[n].committed = min(w.offsets[n].end, w.offsets[n].committed+produced*9/10)
+				}
+			} else if w.isMember(c) {
 				w.begin(p, w.owners[c.id])
 				w.consume(kindOf(p.Revision), w.owners[c.id], produced)
 			}
@@ -191,7 +195,7 @@ func (w *world) consume(k kind, partitions []int32, produced int64) {
 			continue
 		}
 		switch k {
-		case good, tooFew:
+		case good, tooFew, erring:
 			o.committed = min(o.end, o.committed+20*produced)
 		case slow:
 			o.committed = min(o.end, o.committed+produced/5)
@@ -238,6 +242,7 @@ func (w *world) read() lag.Reading {
 		}
 		r.Partitions = append(r.Partitions, p)
 	}
+	w.dated(&r)
 	w.readAdded(&r)
 	if w.distort != nil {
 		w.distort(&r)

@@ -141,6 +141,8 @@ type world struct {
 	// not drawn by lot.
 	distort                   func(*lag.Reading)
 	stands, crashes, unpulled func(*simPod) bool
+	// throttled are those that consume a little less than what is produced.
+	throttled func(*simPod) bool
 	// unstarted are those that cannot be started when they are activated.
 	unstarted    func(*simPod) bool
 	cordoned     [simNodes]bool
@@ -173,6 +175,7 @@ type world struct {
 	retained        int64 // where the logs start
 	readsAtOnce     bool  // when an operator wants to; else when the time has come
 	pauseOnFailure  bool
+	checks          simChecks
 
 	warm      v1alpha1.Warm
 	room      room
