@@ -55,6 +55,10 @@ demo: ## Everything on this machine, live: scale-up, good release, bad release. 
 bench-rollout: ## Measure what a release costs: Kohort, a Deployment's way, a StatefulSet's way.
 	go run ./test/bench-rollout
 
+.PHONY: test-kills
+test-kills: ## Kill the operator KILLS times (200) in real rollouts by each strategy; 20 to 30 minutes.
+	go run ./test/kills
+
 .PHONY: bench-membership
 bench-membership: ## Measure what deaths, restarts and scaling cost: Kohort, static and dynamic members. RUNS, SUBJECTS, EVENTS, CONSUMER, PROTOCOL, WATCH.
 	go run ./test/bench-membership
