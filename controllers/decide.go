@@ -76,6 +76,7 @@ func groupOf(s seen) rollout.Group {
 
 		Steps:           spec.Rollout.CanarySteps(),
 		Then:            spec.Rollout.ThenFollows(),
+		PauseOnChange:   spec.Rollout.PausesOnChange(),
 		AwaitsPromotion: spec.Rollout.WaitsForPromotion(),
 		Commands:        commandsOf(s.group),
 		SettledFor:      spec.Rollout.Gate.SettledFor(),

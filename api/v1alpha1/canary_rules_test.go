@@ -46,19 +46,44 @@ var canaryRules = []ruleCase{
 		fail: `{spec: {rollout: {strategy: Canary, canary: {then: Canary, steps: [{slots: 1}]}}}}`,
 		want: `spec.rollout.canary.then: Unsupported value: "Canary": supported values: "Rolling", "BlueGreen"`,
 	}, {
-		rule: stepsPath + "[] rule: a step names either slots or partitions",
+		rule: stepsPath + "[] rule: a step names either slots, sharePercent or partitions",
 		pass: canaryOf(`[{partitions: [{topic: a, partitions: "0-3,5"}]}]`), fail: canaryOf(`[{slots: 1, partitions: [{topic: a, partitions: "0"}]}]`),
-		want: stepsPath + "[0]: Invalid value: a step names either slots or partitions",
+		want: stepsPath + "[0]: Invalid value: a step names either slots, sharePercent or partitions",
 	}, {
-		rule: stepsPath + "[] rule: a step names either slots or partitions",
+		rule: stepsPath + "[] rule: a step names either slots, sharePercent or partitions",
 		pass: canaryOf(`[{slots: 1, pause: {}}]`), fail: canaryOf(`[{pause: {}}]`),
-		want: stepsPath + "[0]: Invalid value: a step names either slots or partitions",
+		want: stepsPath + "[0]: Invalid value: a step names either slots, sharePercent or partitions",
 	}, {
 		rule: stepsPath + "[].slots minimum", pass: canaryOf(`[{slots: 1}]`), fail: canaryOf(`[{slots: 0}]`),
 		want: stepsPath + "[0].slots: Invalid value: 0: " + stepsPath + "[0].slots in body should be greater than or equal to 1",
 	}, {
 		rule: stepsPath + "[].slots maximum", pass: canaryOf(`[{slots: 1000}]`), fail: canaryOf(`[{slots: 1001}]`),
 		want: stepsPath + "[0].slots: Invalid value: 1001: " + stepsPath + "[0].slots in body should be less than or equal to 1000",
+	}, {
+		rule: stepsPath + "[] rule: a step names either slots, sharePercent or partitions",
+		pass: canaryOf(`[{sharePercent: 20}]`), fail: canaryOf(`[{slots: 1, sharePercent: 20}]`),
+		want: stepsPath + "[0]: Invalid value: a step names either slots, sharePercent or partitions",
+	}, {
+		rule: stepsPath + "[].sharePercent minimum", pass: canaryOf(`[{sharePercent: 1}]`), fail: canaryOf(`[{sharePercent: 0}]`),
+		want: stepsPath + "[0].sharePercent: Invalid value: 0: " + stepsPath + "[0].sharePercent in body should be greater than or equal to 1",
+	}, {
+		rule: stepsPath + "[].sharePercent maximum", pass: canaryOf(`[{sharePercent: 100}]`), fail: canaryOf(`[{sharePercent: 101}]`),
+		want: stepsPath + "[0].sharePercent: Invalid value: 101: " + stepsPath + "[0].sharePercent in body should be less than or equal to 100",
+	}, {
+		rule: stepsPath + "[].pause rule: a pause lasts either seconds or records",
+		pass: canaryOf(`[{slots: 1, pause: {records: 5}}]`), fail: canaryOf(`[{slots: 1, pause: {seconds: 1, records: 5}}]`),
+		want: stepsPath + "[0].pause: Invalid value: a pause lasts either seconds or records",
+	}, {
+		rule: stepsPath + "[].pause.records minimum", pass: canaryOf(`[{slots: 1, pause: {records: 1}}]`), fail: canaryOf(`[{slots: 1, pause: {records: 0}}]`),
+		want: stepsPath + "[0].pause.records: Invalid value: 0: " + stepsPath + "[0].pause.records in body should be greater than or equal to 1",
+	}, {
+		rule: stepsPath + "[].pause.records maximum", pass: canaryOf(`[{slots: 1, pause: {records: 1000000000000}}]`), fail: canaryOf(`[{slots: 1, pause: {records: 1000000000001}}]`),
+		want: stepsPath + "[0].pause.records: Invalid value: 1000000000001: " + stepsPath + "[0].pause.records in body should be less than or equal to 1000000000000",
+	}, {
+		rule: "spec.rollout.canary.onPartitionsChange enum",
+		pass: `{spec: {rollout: {strategy: Canary, canary: {onPartitionsChange: Rollback, steps: [{slots: 1}]}}}}`,
+		fail: `{spec: {rollout: {strategy: Canary, canary: {onPartitionsChange: Ignore, steps: [{slots: 1}]}}}}`,
+		want: `spec.rollout.canary.onPartitionsChange: Unsupported value: "Ignore": supported values: "Pause", "Rollback"`,
 	}, {
 		rule: stepsPath + "[].pause.seconds minimum", pass: canaryOf(`[{slots: 1, pause: {seconds: 1}}]`), fail: canaryOf(`[{slots: 1, pause: {seconds: 0}}]`),
 		want: stepsPath + "[0].pause.seconds: Invalid value: 0: " + stepsPath + "[0].pause.seconds in body should be greater than or equal to 1",

@@ -304,6 +304,15 @@ type RolloutState struct {
 	// nobody could watch them. Absent: they have not yet.
 	// +optional
 	StepDone *metav1.MicroTime `json:"stepDone,omitempty"`
+	// canaryHas are the partitions of the canary since its last slots were chosen, as
+	// orders:0-3. Absent: not known yet.
+	// +optional
+	CanaryHas string `json:"canaryHas,omitempty"`
+	// stepOffsets are what was committed on them at stepDone, where the pause is one of records.
+	// +optional
+	// +listType=map
+	// +listMapKey=topic
+	StepOffsets []TopicOffsets `json:"stepOffsets,omitempty"`
 	// begun are the ordinals that are being or were handed to the revision to.
 	// +optional
 	// +listType=set

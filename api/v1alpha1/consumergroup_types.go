@@ -259,6 +259,13 @@ type Canary struct {
 	// +kubebuilder:validation:MaxItems=20
 	// +listType=atomic
 	Steps []CanaryStep `json:"steps"`
+	// onPartitionsChange is what happens when a rebalance in the middle of the steps gives the
+	// canary other partitions than it was given: Pause leaves everything as it stands until a
+	// person decides, by an annotation that status.message names; Rollback hands the canary
+	// back. Default: Pause.
+	// +optional
+	// +kubebuilder:validation:Enum=Pause;Rollback
+	OnPartitionsChange OnFailure `json:"onPartitionsChange,omitempty"`
 	// then is how the other slots follow: Rolling or BlueGreen. Default: Rolling.
 	// +optional
 	// +kubebuilder:validation:Enum=Rolling;BlueGreen
@@ -267,7 +274,7 @@ type Canary struct {
 
 // CanaryStep is one step of a canary: which slots, and what comes after it.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.slots) != has(self.partitions)",message="a step names either slots or partitions"
+// +kubebuilder:validation:XValidation:rule="[has(self.slots), has(self.sharePercent), has(self.partitions)].filter(x, x).size() == 1",message="a step names either slots, sharePercent or partitions"
 type CanaryStep struct {
 	// slots is how many of them run the new revision after this step, those of the steps
 	// before included.
@@ -275,6 +282,11 @@ type CanaryStep struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	Slots *int32 `json:"slots,omitempty"`
+	// sharePercent is the same as a part of all slots, rounded up.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	SharePercent *int32 `json:"sharePercent,omitempty"`
 	// partitions whose slots are handed over, as they are owned when the step begins: with
 	// all that these slots own besides. What they are then is in status.message.
 	// +optional
@@ -302,6 +314,8 @@ type CanaryPartitions struct {
 }
 
 // CanaryPause is what a step waits for.
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.seconds) && has(self.records))",message="a pause lasts either seconds or records"
 type CanaryPause struct {
 	// seconds that it lasts. Default: until a person promotes the step, by the annotation
 	// kohort.dev/promote that status.message names.
@@ -309,6 +323,12 @@ type CanaryPause struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=604800
 	Seconds *int32 `json:"seconds,omitempty"`
+	// records that the canary has committed since its slots came through the gate: the pause
+	// is over when it has so many on the partitions that it had then.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000000000
+	Records *int64 `json:"records,omitempty"`
 }
 
 // BlueGreen is about the strategy BlueGreen.

@@ -143,6 +143,11 @@ func (r Rollout) CanarySteps() []CanaryStep {
 // Lasts is how long a pause lasts; 0: until it is promoted.
 func (p CanaryPause) Lasts() time.Duration { return seconds(valueOr(p.Seconds, 0)) }
 
+// PausesOnChange says whether a canary stops when it gets other partitions.
+func (r Rollout) PausesOnChange() bool {
+	return r.Canary == nil || r.Canary.OnPartitionsChange != OnFailureRollback
+}
+
 // ThenFollows is how a canary's other slots follow; "" without a canary.
 func (r Rollout) ThenFollows() Strategy {
 	switch {

@@ -133,6 +133,9 @@ func progress(v seen, state *v1alpha1.GroupState) string {
 	}
 	noteLate(v, *state)
 	noteQueries(v, *state)
+	if changed := otherPartitions(v, *state); changed != "" {
+		return stopped(r, changed, v.Group.PauseOnChange)
+	}
 	waits, matter := "", ""
 	for _, s := range v.inSize(*state) {
 		if !slices.Contains(r.Begun, s.ordinal) {
@@ -273,9 +276,13 @@ func problemOf(p *Pod) string {
 }
 
 func failed(v seen, r *v1alpha1.RolloutState, reason string) string {
+	return stopped(r, reason, v.Group.PauseOnFailure)
+}
+
+func stopped(r *v1alpha1.RolloutState, reason string, pauses bool) string {
 	r.Failure = reason
 	r.Stage = v1alpha1.RolloutRollingBack
-	if v.Group.PauseOnFailure {
+	if pauses {
 		r.Stage = v1alpha1.RolloutPaused
 	}
 	return "the gate has failed"

@@ -39,14 +39,14 @@ func advanceSteps(v seen, state *v1alpha1.GroupState, matter string) string {
 			if why := choose(v, *state, r.Steps[r.Step]); why != "" {
 				return why
 			}
-			r.ChosenFor = r.Step + 1
+			r.ChosenFor, r.CanaryHas = r.Step+1, ""
 			renewBaseline(v, *state, r)
 		}
 		if slices.ContainsFunc(r.Chosen, func(o int32) bool { return !slices.Contains(r.Passed, o) }) {
 			return ""
 		}
 		if r.StepDone == nil {
-			r.StepDone = micro(v.Now)
+			r.StepDone, r.StepOffsets = micro(v.Now), v.committedBy(*state, r.Chosen)
 		}
 		if why := v.pauses(*state); why != "" {
 			return why
@@ -54,7 +54,7 @@ func advanceSteps(v seen, state *v1alpha1.GroupState, matter string) string {
 		if matter != "" {
 			return fmt.Sprintf("step %d of the canary is not left: %s", r.Step+1, matter)
 		}
-		r.Step, r.StepDone, r.ProgressAt = r.Step+1, nil, *micro(v.Now)
+		r.Step, r.StepDone, r.StepOffsets, r.ProgressAt = r.Step+1, nil, nil, *micro(v.Now)
 		renewBaseline(v, *state, r)
 	}
 	return ""
@@ -74,8 +74,9 @@ func choose(v seen, state v1alpha1.GroupState, step v1alpha1.CanaryStep) string 
 			all = insert(all, int32(at))
 		}
 	}
+	most := max(ptr.Deref(step.Slots, 0), (sizeOf(state)*ptr.Deref(step.SharePercent, 0)+99)/100)
 	for _, s := range queue(v, state) {
-		if len(all) < int(ptr.Deref(step.Slots, 0)) {
+		if len(all) < int(most) {
 			all = insert(all, s.ordinal)
 		}
 	}
@@ -110,6 +111,9 @@ func (v seen) pauses(state v1alpha1.GroupState) string {
 		return ""
 	}
 	has := fmt.Sprintf("the canary has %s, at step %d of %d", v.owns(state, r.Chosen), r.Step+1, len(r.Steps))
+	if pause.Records != nil {
+		return v.recordsLeft(r, has, *pause.Records)
+	}
 	lasts := pause.Lasts()
 	if lasts == 0 {
 		return has + "; " + toPromote(state)
@@ -129,21 +133,87 @@ func (v seen) holdsStep(state v1alpha1.GroupState) bool {
 	return v.reading != nil && inSteps(r) && r.Stage == v1alpha1.RolloutProgressing && r.StepDone != nil && v.pauses(state) != ""
 }
 
-// owns are the partitions of some slots, as the reading shows them.
-func (v seen) owns(state v1alpha1.GroupState, ordinals []int32) string {
+// recordsLeft is what a pause of records waits for; "" if nothing.
+func (v seen) recordsLeft(r *v1alpha1.RolloutState, has string, wanted int64) string {
+	before, err := v1alpha1.ReadTopicOffsets(r.StepOffsets)
+	if err != nil || v.reading == nil {
+		return has + "; what it has committed is not known"
+	}
+	done := int64(0)
+	for _, tp := range partitionsOf(before) {
+		p := v.reading.Partition(tp)
+		if p.Committed == nil {
+			return fmt.Sprintf("%s; what it has committed on %s is not known%s", has, tp, because(p.Err))
+		}
+		done += max(0, *p.Committed-before[tp.Topic][tp.Partition].To)
+	}
+	if done >= wanted {
+		return ""
+	}
+	return fmt.Sprintf("%s; it has committed %d of %d records", has, done, wanted)
+}
+
+// committedBy is what is committed on the partitions of some slots; from the beginning where
+// nothing is.
+func (v seen) committedBy(state v1alpha1.GroupState, ordinals []int32) []v1alpha1.TopicOffsets {
+	found := map[lag.TopicPartition]v1alpha1.OffsetRange{}
+	for _, tp := range v.ownedBy(state, ordinals) {
+		p := v.reading.Partition(tp)
+		at := p.Start
+		if p.Committed != nil {
+			at = *p.Committed
+		}
+		found[tp] = v1alpha1.OffsetRange{From: at, To: at}
+	}
+	return withOffsets(nil, found)
+}
+
+// otherPartitions is said when a rebalance has given a canary others than those that its
+// slots had when they were chosen; "" if none has. Those are noted as soon as they are known.
+func otherPartitions(v seen, state v1alpha1.GroupState) string {
+	r := state.Rollout
+	if !inSteps(r) || r.ChosenFor <= r.Step || v.reading.State != lag.StateStable {
+		return ""
+	}
+	for _, s := range v.inSize(state) {
+		if slices.Contains(r.Chosen, s.ordinal) && len(s.members(v.reading)) < len(s.ids) {
+			return "" // it is about to be known
+		}
+	}
+	has := lag.Compact(v.ownedBy(state, r.Chosen))
+	switch r.CanaryHas {
+	case has:
+		return ""
+	case "":
+		r.CanaryHas = has
+		return ""
+	}
+	return fmt.Sprintf("a rebalance has given the canary %s, and it was given %s", shortened(has), shortened(r.CanaryHas))
+}
+
+func (v seen) ownedBy(state v1alpha1.GroupState, ordinals []int32) []lag.TopicPartition {
 	var all []lag.TopicPartition
 	for _, s := range v.inSize(state) {
 		if slices.Contains(ordinals, s.ordinal) {
 			all = append(all, lag.Owned(s.members(v.reading))...)
 		}
 	}
-	if len(all) == 0 {
-		return "no partition"
-	}
+	return all
+}
+
+// owns are the partitions of some slots, as the reading shows them.
+func (v seen) owns(state v1alpha1.GroupState, ordinals []int32) string {
+	return shortened(lag.Compact(v.ownedBy(state, ordinals)))
+}
+
+// shortened partitions, for people.
+func shortened(partitions string) string {
 	const most = 300
-	text := lag.Compact(all)
-	if len(text) > most {
-		text = fmt.Sprintf("%s... (%d partitions)", text[:most], len(all))
+	switch {
+	case partitions == "":
+		return "no partition"
+	case len(partitions) > most:
+		return partitions[:most] + "..."
 	}
-	return text
+	return partitions
 }

@@ -204,3 +204,71 @@ func TestThirdRevisionInACanary(t *testing.T) {
 		t.Errorf("slots %v run the third revision: %s", got, s.told)
 	}
 }
+
+// A share of the slots is rounded up, and a pause of records lasts until the canary has
+// committed so many.
+func TestShareAndRecords(t *testing.T) {
+	third := v1alpha1.CanaryStep{SharePercent: ptr.To[int32](34), Pause: &v1alpha1.CanaryPause{Records: ptr.To[int64](2400)}}
+	s := newCanary(t, 3, v1alpha1.StrategyRolling, third)
+	s.apply("r1-good")
+	if !s.until(time.Minute, func() bool { return strings.Contains(s.told, "of 2400 records") }) {
+		t.Fatal(s.told)
+	}
+	s.says("the canary has orders:0-7, at step 1 of 1; it has committed ")
+	if got := s.running("r1-good"); !slices.Equal(got, []int32{0, 1}) {
+		t.Errorf("slots %v run the update, want two", got)
+	}
+	began := s.w.now // 8 partitions of 20 records a second
+	s.until(time.Minute, func() bool { return len(s.state().Rollout.Begun) == 3 })
+	if took := s.w.now.Sub(began); took < 13*time.Second || took > 20*time.Second {
+		t.Errorf("the pause lasted %s, 2,400 records take 15 s", took)
+	}
+	s.endsOn("r1-good", "")
+}
+
+// A rebalance that gives the canary other partitions stops it, until a person has it go on
+// with these; or it goes back.
+func TestCanaryWithOtherPartitions(t *testing.T) {
+	for _, pauses := range []bool{true, false} {
+		s := newCanary(t, 3, v1alpha1.StrategyRolling, step(1, ptr.To[int32](0)))
+		s.w.pauseOnChange = pauses
+		s.apply("r1-good")
+		s.goOn(time.Minute)
+		s.says("the canary has orders:0-3, at step 1 of 1")
+		s.w.strangers = []string{"a-stranger"} // whose id is the first of all
+		if !pauses {
+			s.endsOn("r0-good", v1alpha1.RolloutRolledBack)
+			s.says("a rebalance has given the canary orders:3-5, and it was given orders:0-3")
+			continue
+		}
+		if !s.until(time.Minute, func() bool { return s.state().Rollout.Stage == v1alpha1.RolloutPaused }) {
+			t.Fatal(s.told)
+		}
+		s.says("a rebalance has given the canary orders:3-5, and it was given orders:0-3; change the template, or go on by the annotation kohort.dev/retry=r1-good-2")
+		if got := s.running("r1-good"); !slices.Equal(got, []int32{0}) {
+			t.Errorf("slots %v run the update", got)
+		}
+		s.annotate(v1alpha1.AnnotationRetry, "r1-good-2")
+		s.until(time.Minute, func() bool { return strings.Contains(s.told, "the canary has orders:3-5, at step 1 of 1; waiting") })
+		s.promotes("r1-good-1")
+		s.endsOn("r1-good", "")
+	}
+}
+
+// Slots that are scaled away while a canary has stopped are none of it when it goes on.
+func TestStoppedCanaryIsScaled(t *testing.T) {
+	s := newCanary(t, 3, v1alpha1.StrategyRolling, step(2, ptr.To[int32](0)))
+	s.w.pauseOnChange = true
+	s.apply("r1-good")
+	s.goOn(time.Minute)
+	s.w.strangers = []string{"a-stranger"}
+	s.until(time.Minute, func() bool { return s.state().Rollout.Stage == v1alpha1.RolloutPaused })
+	s.w.strangers = nil
+	s.w.object.spec.Desired = 1
+	s.w.saveObject()
+	s.until(2*time.Minute, func() bool { return *s.state().Size == 1 && len(s.state().Slots) == 1 })
+	s.annotate(v1alpha1.AnnotationRetry, "r1-good-2")
+	s.goOn(10 * time.Second)
+	s.promotes("r1-good-1")
+	s.endsOn("r1-good", "")
+}

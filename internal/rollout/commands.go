@@ -185,6 +185,11 @@ func retry(v seen, state *v1alpha1.GroupState, value string) (now bool, refused 
 // its slots.
 func goOn(v seen, state *v1alpha1.GroupState, r *v1alpha1.RolloutState) {
 	r.Stage, r.Failure, r.UnknownSince = v1alpha1.RolloutProgressing, "", nil
+	// What a canary has now is what it goes on with, and slots that are gone since are nobody's.
+	r.CanaryHas, r.ChosenFor = "", min(r.ChosenFor, r.Step)
+	for _, ordinals := range []*[]int32{&r.Chosen, &r.Begun, &r.Passed} {
+		*ordinals = slices.DeleteFunc(slices.Clone(*ordinals), func(o int32) bool { return o >= sizeOf(*state) })
+	}
 	r.ProgressAt, r.RetriedAt = metav1.NewMicroTime(v.Now), micro(v.Now)
 	for _, s := range v.inSize(*state) {
 		if slices.Contains(r.Begun, s.ordinal) && s.holder != nil {

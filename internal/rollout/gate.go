@@ -118,7 +118,8 @@ func joined(e evidence) verdict {
 		return verdict{result: pass}
 	}
 	took := e.v.Now.Sub(e.slot.runsSince())
-	if together(e.state.Rollout) && !e.state.Rollout.Full && !e.passed() && !e.baseline.Broken && took > e.v.joinsWithin(e.state) && e.neverJoined() {
+	excused := e.state.Rollout.Full || e.slot.state.Barred || e.passed() // one that was refused is replaced
+	if together(e.state.Rollout) && !excused && !e.baseline.Broken && took > e.v.joinsWithin(e.state) && e.neverJoined() {
 		return fails("%s, although its consumer runs for %d s", why, int(took.Seconds()))
 	}
 	return verdict{wait, why}

@@ -46,6 +46,9 @@ type Group struct {
 	// Steps of a canary, and how the other slots follow then.
 	Steps []v1alpha1.CanaryStep
 	Then  v1alpha1.Strategy
+	// PauseOnChange: a canary stops when a rebalance gives it other partitions; else it goes
+	// back.
+	PauseOnChange bool
 	// AwaitsPromotion: a rollout by BlueGreen hands nothing over before it is promoted.
 	AwaitsPromotion bool
 	// Commands that stand as annotations, by their names.

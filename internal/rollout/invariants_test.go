@@ -368,7 +368,7 @@ func beginsTogether(in Input, d Decision) string {
 // these are as many as they say.
 func onlyChosen(in Input, d Decision) string {
 	r := d.State.Rollout
-	if !inSteps(r) {
+	if !inSteps(r) || r.Stage != v1alpha1.RolloutProgressing {
 		return ""
 	}
 	for _, ordinal := range r.Begun {
@@ -382,7 +382,8 @@ func onlyChosen(in Input, d Decision) string {
 		for _, p := range step.Partitions {
 			named += len(p.Numbers())
 		}
-		most = max(most+named, int(ptr.Deref(step.Slots, 0)))
+		share := (int(*d.State.Size)*int(ptr.Deref(step.SharePercent, 0)) + 99) / 100
+		most = max(most+named, int(ptr.Deref(step.Slots, 0)), share)
 	}
 	if len(r.Chosen) > most {
 		return fmt.Sprintf("invariant 4: the canary has %v at step %d", r.Chosen, r.Step+1)

@@ -118,6 +118,7 @@ func (o *simOperator) input() Input {
 	in.Group.Warm = w.warm
 	in.Group.PauseOnFailure = w.pauseOnFailure
 	in.Group.AwaitsPromotion, in.Group.Commands = w.awaitsPromotion, w.commands
+	in.Group.PauseOnChange = w.pauseOnChange
 	in.Group.Steps, in.Group.Then = obj.spec.Steps, obj.spec.Then
 	in.Group.Strategy, in.Group.KeepBlue = obj.spec.Strategy, obj.spec.KeepBlue
 	if !w.refusedAt.IsZero() && w.now.Sub(w.refusedAt) < time.Minute {

@@ -93,7 +93,7 @@ func simulate(seed int64, telling bool) *simulation {
 		w.room = []room{cramped, quota}[w.rng.Intn(2)]
 	}
 	w.object.spec = simSpec{Revision: "r0-good", Desired: 1 + int32(w.rng.Intn(6)), Budget: 1 + w.rng.Intn(2)}
-	w.readsAtOnce = seed%2 == 0
+	w.readsAtOnce, w.pauseOnChange = seed%2 == 0, seed%3 == 0
 	w.drawStrategy()
 	w.awaitsPromotion = w.rng.Intn(4) == 0
 	w.drawChecks(seed)
@@ -125,7 +125,16 @@ func (s *simulation) tryAgain() {
 	if r == nil || r.To != s.w.object.spec.Revision {
 		return
 	}
-	if r.Aborted && r.Stage == v1alpha1.RolloutRolledBack && kindOf(r.To) == good {
+	if r.Stage == v1alpha1.RolloutPaused { // the canary has other partitions
+		if kindOf(r.To) == good {
+			s.sets(v1alpha1.AnnotationRetry, nextAttempt(r))
+		} else {
+			s.sets(v1alpha1.AnnotationAbort, r.To)
+		}
+		return
+	}
+	changed := strings.HasPrefix(r.Failure, "a rebalance has given the canary")
+	if (r.Aborted || changed) && r.Stage == v1alpha1.RolloutRolledBack && kindOf(r.To) == good {
 		s.sets(v1alpha1.AnnotationRetry, nextAttempt(r))
 		return
 	}
@@ -303,7 +312,12 @@ func (w *world) drawStrategy() {
 		if w.rng.Intn(2) == 0 {
 			spec.Steps[0] = step(1, ptr.To(1+w.rng.Int31n(20)))
 		}
-		if w.rng.Intn(2) == 0 {
+		if w.rng.Intn(4) == 0 {
+			spec.Steps[0].Pause = &v1alpha1.CanaryPause{Records: ptr.To(1 + w.rng.Int63n(2000))}
+		}
+		if w.rng.Intn(4) == 0 {
+			spec.Steps[1] = v1alpha1.CanaryStep{SharePercent: ptr.To(1 + w.rng.Int31n(60))}
+		} else if w.rng.Intn(2) == 0 {
 			spec.Steps[1] = step(*spec.Steps[1].Slots, ptr.To[int32](0))
 		}
 		return

@@ -175,6 +175,7 @@ type world struct {
 	retained        int64 // where the logs start
 	readsAtOnce     bool  // when an operator wants to; else when the time has come
 	pauseOnFailure  bool
+	pauseOnChange   bool
 	checks          simChecks
 
 	warm      v1alpha1.Warm

@@ -146,7 +146,9 @@ func (t *trial) start(ctx context.Context, s strategy) (*group, error) {
 	if err := t.lab.Client.Create(ctx, cg); err != nil {
 		return nil, fmt.Errorf("create ConsumerGroup %s: %w", g.name, err)
 	}
-	err = t.until(ctx, g, func(s v1alpha1.ConsumerGroupStatus) bool { return s.Phase == v1alpha1.PhaseRunning && s.ReadyReplicas == slots })
+	err = t.until(ctx, g, func(s v1alpha1.ConsumerGroupStatus) bool {
+		return s.Phase == v1alpha1.PhaseRunning && s.ReadyReplicas == slots
+	})
 	g.rebalances = t.lab.Broker.Rebalances(g.name)
 	return g, err
 }
