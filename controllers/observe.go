@@ -150,6 +150,8 @@ type nodeSeen struct {
 	// gone: it is no node of the cluster any more, and no kubelet will say what became of
 	// its pods. The pod garbage collector says that they are lost a minute later.
 	gone bool
+	// zone that its label names.
+	zone string
 }
 
 // nodesOf are the nodes of some pods, by name.
@@ -171,7 +173,7 @@ func (r *ConsumerGroupReconciler) nodesOf(ctx context.Context, found []podSeen) 
 		case err != nil:
 			return nil, fmt.Errorf("reading node %s: %w", name, err)
 		default:
-			nodes[name] = nodeSeen{draining: pods.Draining(&node)}
+			nodes[name] = nodeSeen{draining: pods.Draining(&node), zone: node.Labels[corev1.LabelTopologyZone]}
 		}
 	}
 	return nodes, nil
@@ -287,6 +289,12 @@ func (s seen) withPod(p podSeen, holder *corev1.Pod, node nodeSeen) seen {
 		CrashedAt:   p.CrashedAt,
 		Session:     p.Session,
 		Problem:     p.Problem,
+	}
+	switch s.group.Spec.Rollout.Order {
+	case v1alpha1.OrderNode:
+		pod.Domain = p.object.Spec.NodeName
+	case v1alpha1.OrderZone:
+		pod.Domain = node.zone
 	}
 	if p.Ordinal < 0 {
 		s.strays = append(s.strays, pod)

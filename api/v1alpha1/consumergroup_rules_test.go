@@ -305,6 +305,10 @@ var rolloutRules = slices.Concat(
 			pass: `{spec: {rollout: {strategy: Rolling}}}`, fail: `{spec: {rollout: {strategy: Sideways}}}`,
 			want: `spec.rollout.strategy: Unsupported value: "Sideways": supported values: "Rolling", "BlueGreen", "Canary", "Recreate"`,
 		}, {
+			rule: "spec.rollout.order enum",
+			pass: `{spec: {rollout: {order: Zone}}}`, fail: `{spec: {rollout: {order: Rack}}}`,
+			want: `spec.rollout.order: Unsupported value: "Rack": supported values: "Ordinal", "Node", "Zone"`,
+		}, {
 			rule: "spec.rollout.blueGreen.keepBlueSeconds minimum",
 			pass: `{spec: {rollout: {strategy: BlueGreen, blueGreen: {keepBlueSeconds: 0}}}}`,
 			fail: `{spec: {rollout: {strategy: BlueGreen, blueGreen: {keepBlueSeconds: -1}}}}`,

@@ -202,6 +202,13 @@ type Rollout struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	MaxUnavailable *int32 `json:"maxUnavailable,omitempty"`
+	// order in which slots are handed over that have nothing to tell them apart. Ordinal: the
+	// lowest first. Node, Zone: first one of each node or zone (the node's label
+	// topology.kubernetes.io/zone), so that what fails only in some of them shows early. Slots
+	// that do not consume go first in any case. Default: Ordinal.
+	// +optional
+	// +kubebuilder:validation:Enum=Ordinal;Node;Zone
+	Order Order `json:"order,omitempty"`
 	// warm says whether a successor waits warm before its predecessor stops.
 	// Always: it does, however long it takes to find a node. Never: the predecessor
 	// stops first, and the consumer is away for as long as a pod takes to start.
@@ -229,6 +236,16 @@ type Rollout struct {
 	// +kubebuilder:validation:Enum=Rollback;Pause
 	OnFailure OnFailure `json:"onFailure,omitempty"`
 }
+
+// Order is the order in which slots are handed over.
+type Order string
+
+// The orders.
+const (
+	OrderOrdinal Order = "Ordinal"
+	OrderNode    Order = "Node"
+	OrderZone    Order = "Zone"
+)
 
 // Warm says whether a successor waits warm before its predecessor stops.
 type Warm string
@@ -274,7 +291,7 @@ type Canary struct {
 
 // CanaryStep is one step of a canary: which slots, and what comes after it.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.slots), has(self.sharePercent), has(self.partitions)].filter(x, x).size() == 1",message="a step names either slots, sharePercent or partitions"
+// +kubebuilder:validation:XValidation:rule="(has(self.slots) ? 1 : 0) + (has(self.sharePercent) ? 1 : 0) + (has(self.partitions) ? 1 : 0) == 1",message="a step names either slots, sharePercent or partitions"
 type CanaryStep struct {
 	// slots is how many of them run the new revision after this step, those of the steps
 	// before included.

@@ -100,6 +100,9 @@ type Pod struct {
 	Crowded string
 	// NoRoom: no node has room for it now, and what frees some may just be going.
 	NoRoom bool
+	// Domain is the node or zone of which one slot is handed over before the second of any
+	// other; "": it does not matter.
+	Domain string
 	// Draining is why the pod has to leave its node, as in "node a is cordoned"; "" if it
 	// can stay.
 	Draining string

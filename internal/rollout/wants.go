@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -109,7 +110,7 @@ func rollingWant(state v1alpha1.GroupState, s slot) want {
 
 // queue is the slots that are not begun, in the order in which they shall be:
 // those that do not consume, those that are broken otherwise, those that have to leave
-// their nodes, then by ordinal.
+// their nodes, then one of each domain, then by ordinal.
 func queue(v seen, state v1alpha1.GroupState) []slot {
 	missing := unavailable(v, state)
 	rank := func(s slot) int {
@@ -125,12 +126,19 @@ func queue(v seen, state v1alpha1.GroupState) []slot {
 		}
 	}
 	var rest []slot
-	for _, s := range v.inSize(state) {
+	turn, begun := map[int32]int{}, map[string]int{}
+	for _, s := range slices.SortedStableFunc(slices.Values(v.inSize(state)), func(a, b slot) int {
+		return btoi(slices.Contains(state.Rollout.Begun, b.ordinal)) - btoi(slices.Contains(state.Rollout.Begun, a.ordinal))
+	}) {
+		if s.holder != nil && s.holder.Domain != "" {
+			turn[s.ordinal] = begun[s.holder.Domain]
+			begun[s.holder.Domain]++
+		}
 		if !slices.Contains(state.Rollout.Begun, s.ordinal) {
 			rest = append(rest, s)
 		}
 	}
-	slices.SortStableFunc(rest, func(a, b slot) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(rest, func(a, b slot) int { return cmp.Or(rank(a)-rank(b), turn[a.ordinal]-turn[b.ordinal]) })
 	return rest
 }
 

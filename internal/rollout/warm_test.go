@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,5 +81,33 @@ func TestSuccessorOfOneThatWentFirstHasTime(t *testing.T) {
 	}
 	if !s.until(10*time.Second, func() bool { return s.w.rebalances > 0 }) {
 		t.Error("its partitions stand still for the whole session")
+	}
+}
+
+// By node or zone one slot of each goes first.
+func TestOrderByDomain(t *testing.T) {
+	s := newStage(t, 6)
+	settle := func() { // a pod is where its predecessor was
+		for _, p := range s.w.pods {
+			p.Domain = []string{"a", "a", "a", "b", "b", "c"}[p.Ordinal]
+		}
+		s.w.savePods()
+	}
+	settle()
+	s.apply("r1-good")
+	var order []int32
+	s.until(10*time.Minute, func() bool {
+		settle()
+		if r := s.state().Rollout; r != nil {
+			for _, ordinal := range r.Begun {
+				if !slices.Contains(order, ordinal) {
+					order = append(order, ordinal)
+				}
+			}
+		}
+		return s.state().Stable == "r1-good"
+	})
+	if want := []int32{0, 3, 5, 1, 4, 2}; !slices.Equal(order, want) {
+		t.Errorf("slots are handed over in the order %v, want %v", order, want)
 	}
 }
