@@ -19,6 +19,12 @@ type GroupState struct {
 	// +listType=map
 	// +listMapKey=ordinal
 	Slots []SlotState `json:"slots,omitempty"`
+	// beside are the second pods of slots that are handed over by Overlap, each under the
+	// ids of its slot's other lane: the one that shall follow, or the one that leaves.
+	// +optional
+	// +listType=map
+	// +listMapKey=ordinal
+	Beside []SlotState `json:"beside,omitempty"`
 	// rollout that runs, or the last one if it did not succeed.
 	// +optional
 	Rollout *RolloutState `json:"rollout,omitempty"`
@@ -90,6 +96,9 @@ type RestartState struct {
 	Kind RestartKind `json:"kind"`
 	// seconds until the consumer was a member.
 	Seconds int32 `json:"seconds"`
+	// joinSeconds are those of them from its activation on. Absent: not known.
+	// +optional
+	JoinSeconds int32 `json:"joinSeconds,omitempty"`
 }
 
 // UnknownMember stands for a member id that is not known.
@@ -99,7 +108,15 @@ const UnknownMember = "?"
 type SlotState struct {
 	// ordinal of the slot.
 	Ordinal int32 `json:"ordinal"`
-	// holder is the UID of the one pod that may use the slot's ids.
+	// lane of instance ids that the holder uses, or that the last one used: "b", or absent
+	// for the plain ones.
+	// +optional
+	Lane string `json:"lane,omitempty"`
+	// leaving: it is on its way out, and its lane's ids are removed from the group
+	// (in beside only).
+	// +optional
+	Leaving bool `json:"leaving,omitempty"`
+	// holder is the UID of the one pod that may use the ids of this lane.
 	// +optional
 	Holder types.UID `json:"holder,omitempty"`
 	// pod is that pod's name.
@@ -204,6 +221,13 @@ type RolloutState struct {
 	// strategy by which it goes. Absent: Rolling.
 	// +optional
 	Strategy Strategy `json:"strategy,omitempty"`
+	// handover by which slots go over, as it was decided when it began, or since. Absent:
+	// SameId.
+	// +optional
+	Handover Handover `json:"handover,omitempty"`
+	// handoverReason is why it is that one.
+	// +optional
+	HandoverReason string `json:"handoverReason,omitempty"`
 	// startedAt is when it began.
 	StartedAt metav1.MicroTime `json:"startedAt"`
 	// progressAt is when a slot last came through the gate; moved on by the

@@ -229,6 +229,16 @@ type Rollout struct {
 	OnFailure OnFailure `json:"onFailure,omitempty"`
 }
 
+// Handover is how a slot goes from one pod to the next in a rollout.
+type Handover string
+
+// How a slot goes from one pod to the next.
+const (
+	HandoverAuto    Handover = "Auto"
+	HandoverSameID  Handover = "SameId"
+	HandoverOverlap Handover = "Overlap"
+)
+
 // Warm says whether a successor waits warm before its predecessor stops.
 type Warm string
 

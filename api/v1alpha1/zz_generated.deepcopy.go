@@ -451,6 +451,13 @@ func (in *GroupState) DeepCopyInto(out *GroupState) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.Beside != nil {
+		in, out := &in.Beside, &out.Beside
+		*out = make([]SlotState, len(*in))
+		for i := range *in {
+			(*in)[i].DeepCopyInto(&(*out)[i])
+		}
+	}
 	if in.Rollout != nil {
 		in, out := &in.Rollout, &out.Rollout
 		*out = new(RolloutState)

@@ -97,11 +97,17 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 		baseline = r.Baseline
 	}
 	now := metav1.NewMicroTime(v.Now)
+	handover, why := chooseHandover(v.Group, *state)
+	back := state.Blue != nil && state.Blue.Revision == v.Group.Revision
+	if back && handover != "" {
+		handover, why = "", "the pods of the revision before stand warm under the present ids"
+	}
 	state.Rollout = &v1alpha1.RolloutState{
+		Handover: handover, HandoverReason: why,
 		From: state.Stable, To: v.Group.Revision, Stage: v1alpha1.RolloutProgressing,
 		Strategy: v.Group.Strategy, Steps: v.Group.Steps, Then: v.Group.Then,
 		Awaits:  v.Group.AwaitsPromotion && v.Group.Strategy == v1alpha1.StrategyBlueGreen,
-		Back:    state.Blue != nil && state.Blue.Revision == v.Group.Revision,
+		Back:    back,
 		Attempt: attempt, StartedAt: now, ProgressAt: now, Baseline: baseline,
 	}
 	return "the rollout begins"
@@ -205,7 +211,7 @@ func withdraw(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) {
 		return
 	}
 	for _, s := range v.inSize(state) {
-		untouched := s.holder.consuming() && s.holder.Revision != r.To && !missing[s.ordinal]
+		untouched := s.holder.consuming() && s.holder.Revision != r.To && !missing[s.ordinal] && s.beside == nil
 		if i, begun := slices.BinarySearch(r.Begun, s.ordinal); begun && untouched {
 			r.Begun = slices.Delete(slices.Clone(r.Begun), i, i+1)
 		}
@@ -221,8 +227,15 @@ func beginSlots(v seen, state *v1alpha1.GroupState, matter string) string {
 	if why := advanceSteps(v, state, matter); why != "" {
 		return why
 	}
+	keepToSameID(v, state)
+	if why := twoLanes(*state); why != "" {
+		return why
+	}
 	if together(r) {
-		return beginTogether(v, state)
+		return beginTogether(v, state, queue(v, *state))
+	}
+	if overlapsNow(r) {
+		return beginBatch(v, state)
 	}
 	started := ""
 	for _, s := range chosen(r, queue(v, *state)) {

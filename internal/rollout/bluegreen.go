@@ -32,11 +32,11 @@ func (v seen) budget(state v1alpha1.GroupState) int {
 	return v.Group.Budget
 }
 
-// beginTogether begins all slots when each can be handed over, and a person has said so if
+// beginTogether begins some slots when each can be handed over, and a person has said so if
 // one has to. What is gone back to is not asked for more: the gate has passed it before, and
 // what keeps the group from being fit may be what it is left for.
-func beginTogether(v seen, state *v1alpha1.GroupState) string {
-	r, next := state.Rollout, queue(v, *state)
+func beginTogether(v seen, state *v1alpha1.GroupState, next []slot) string {
+	r := state.Rollout
 	if len(next) == 0 {
 		return ""
 	}
@@ -127,11 +127,11 @@ func (v seen) roomIsNeeded() bool {
 	})
 }
 
-// betweenHolders: a slot has no holder that runs, or is still to be handed over.
+// betweenHolders: a slot has no holder that runs, or two pods, or is still to be handed over.
 func betweenHolders(v seen, state v1alpha1.GroupState) bool {
 	r := state.Rollout
 	return slices.ContainsFunc(v.inSize(state), func(s slot) bool {
-		return s.holder == nil || s.holder.Deleting || !s.holder.Running || r != nil && s.holder.Revision != r.To
+		return s.holder == nil || s.beside != nil || s.holder.Deleting || !s.holder.Running || r != nil && s.holder.Revision != r.To
 	})
 }
 

@@ -101,7 +101,7 @@ func (c *checker) touch(p *simPod) {
 
 // decision checks a decision against what it was made from.
 func (c *checker) decision(in Input, d Decision) string {
-	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, pauseHolds, enoughAvailable, beginsTogether, onlyChosen, onlyPersisted, endsAreKept} {
+	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, followedFirst, calmLanes, pauseHolds, enoughAvailable, beginsTogether, onlyChosen, onlyPersisted, endsAreKept} {
 		if broken := check(in, d); broken != "" {
 			return broken
 		}
@@ -168,7 +168,7 @@ func leftBehind(in Input, d Decision, act Action) string {
 		return slices.ContainsFunc(act.Members, func(ref MemberRef) bool { return ref.InstanceID == id })
 	}
 	for _, s := range in.State.Slots {
-		ids := idsOf(in.Group.Names, s.Ordinal)
+		ids := idsOf(in.Group.Names.In(s.Lane), s.Ordinal)
 		if s.Ordinal < *d.State.Size || !slices.ContainsFunc(ids, removed) || s.LostSince != nil {
 			continue // a lost one may have come back with some of them
 		}
@@ -203,7 +203,7 @@ func calmMembership(in Input, d Decision) string {
 	}
 	for ordinal := range *in.State.Size {
 		runs := consumingIn(in, holderIn(in.State, ordinal))
-		for _, id := range idsOf(in.Group.Names, ordinal) {
+		for _, id := range idsOf(in.Group.Names.In(laneIn(in.State, ordinal)), ordinal) {
 			_, listed := r.Member(id)
 			switch {
 			case forced && listed && !runs:
@@ -238,6 +238,62 @@ func oneAtATime(in Input, d Decision) string {
 	return ""
 }
 
+// followedFirst is what an overlap is for: a holder that consumes is stopped for a successor
+// beside it when that one has all of its consumers in the group, and the group is Stable.
+func followedFirst(in Input, d Decision) string {
+	for _, act := range d.Actions {
+		b := besideIn(in.State, act.Ordinal)
+		took := b.Holder != "" && b.Holder == holderIn(d.State, act.Ordinal)
+		if act.Kind != DeletePod || !took || act.UID != holderIn(in.State, act.Ordinal) || !consumingIn(in, act.UID) {
+			continue
+		}
+		r := freshReading(in)
+		if r == nil || r.State != lag.StateStable || !consumingIn(in, b.Holder) || !r.At.After(b.Since.Time) {
+			return fmt.Sprintf("overlap: %s is stopped, and its successor is not known to be a member", act.Pod)
+		}
+		for _, id := range idsOf(in.Group.Names.In(b.Lane), act.Ordinal) {
+			if m, listed := r.Member(id); !listed || before(b.MemberBefore, m.MemberID) {
+				return fmt.Sprintf("overlap: %s is stopped, and its successor is not a member as %s", act.Pod, id)
+			}
+		}
+	}
+	return ""
+}
+
+// calmLanes is invariant 2 for second pods: none is begun while an id of the group is absent,
+// nor in the middle of a rebalance; and the ids of one that consumes are not removed.
+func calmLanes(in Input, d Decision) string {
+	r := freshReading(in)
+	var removed []string
+	for _, act := range d.Actions {
+		for _, ref := range act.Members {
+			if act.Kind == RemoveMembers {
+				removed = append(removed, ref.InstanceID)
+			}
+		}
+	}
+	for _, s := range d.State.Beside {
+		ids := idsOf(in.Group.Names.In(s.Lane), s.Ordinal)
+		if consumingIn(in, s.Holder) && slices.ContainsFunc(ids, func(id string) bool { return slices.Contains(removed, id) }) {
+			return fmt.Sprintf("invariant 2: %v are removed, and their pod consumes", ids)
+		}
+		if s.Holder == "" || s.Holder == besideIn(in.State, s.Ordinal).Holder || s.Holder == holderIn(in.State, s.Ordinal) {
+			continue
+		}
+		if r == nil || r.State == lag.StatePreparingRebalance {
+			return fmt.Sprintf("invariant 2: a second pod of slot %d is begun in state %v", s.Ordinal, r)
+		}
+		for _, other := range slices.Concat(in.State.Slots, in.State.Beside) {
+			for _, id := range idsOf(in.Group.Names.In(other.Lane), other.Ordinal) {
+				if _, listed := r.Member(id); listed && !consumingIn(in, other.Holder) {
+					return fmt.Sprintf("invariant 2: a second pod of slot %d is begun while %s is absent", s.Ordinal, id)
+				}
+			}
+		}
+	}
+	return ""
+}
+
 // pauseHolds: what a person has paused does not go on.
 func pauseHolds(in Input, d Decision) string {
 	before, after := in.State.Rollout, d.State.Rollout
@@ -257,7 +313,7 @@ func comesAnew(in Input, d Decision, r *lag.Reading) bool {
 		if s.Holder == "" || s.Holder == holderIn(in.State, s.Ordinal) || adopted {
 			return false
 		}
-		return !slices.ContainsFunc(idsOf(in.Group.Names, s.Ordinal), func(id string) bool {
+		return !slices.ContainsFunc(idsOf(in.Group.Names.In(s.Lane), s.Ordinal), func(id string) bool {
 			_, listed := r.Member(id)
 			return listed
 		})
@@ -273,7 +329,8 @@ func enoughAvailable(in Input, d Decision) string {
 	available := func(ordinal int32) bool { return availableIn(in, ordinal) && !failedIn(d.State, ordinal) }
 	stopped := map[int32]bool{}
 	for _, act := range d.Actions {
-		if act.Kind == DeletePod && act.UID == holderIn(in.State, act.Ordinal) && available(act.Ordinal) {
+		followed := holderIn(d.State, act.Ordinal) != "" && besideIn(in.State, act.Ordinal).Holder == holderIn(d.State, act.Ordinal)
+		if act.Kind == DeletePod && act.UID == holderIn(in.State, act.Ordinal) && available(act.Ordinal) && !followed {
 			stopped[act.Ordinal] = true
 		}
 	}
@@ -346,7 +403,7 @@ func onlyChosen(in Input, d Decision) string {
 // persisted first is activated.
 func onlyPersisted(in Input, d Decision) string {
 	for _, act := range d.Actions {
-		if act.Kind == ActivatePod && act.UID != holderIn(d.State, act.Ordinal) {
+		if act.Kind == ActivatePod && act.UID != holderIn(d.State, act.Ordinal) && act.UID != besideIn(d.State, act.Ordinal).Holder {
 			return fmt.Sprintf("invariant 6: %s is activated before it is persisted", act.Pod)
 		}
 	}
@@ -357,7 +414,8 @@ func onlyPersisted(in Input, d Decision) string {
 // written, or when nobody will ever tell of it.
 func endsAreKept(in Input, d Decision) string {
 	for _, act := range d.Actions {
-		if act.Kind == ReleasePod && act.UID == holderIn(d.State, act.Ordinal) && !forsakenIn(in, act.UID) {
+		holds := act.UID == holderIn(d.State, act.Ordinal) || act.UID == besideIn(d.State, act.Ordinal).Holder
+		if act.Kind == ReleasePod && holds && !forsakenIn(in, act.UID) {
 			return fmt.Sprintf("invariant 6: %s is let go and its end is not written", act.Pod)
 		}
 	}
@@ -375,6 +433,26 @@ func holderIn(state v1alpha1.GroupState, ordinal int32) types.UID {
 		}
 	}
 	return ""
+}
+
+// laneIn is the lane that a slot's holder uses.
+func laneIn(state v1alpha1.GroupState, ordinal int32) string {
+	for _, s := range state.Slots {
+		if s.Ordinal == ordinal {
+			return s.Lane
+		}
+	}
+	return ""
+}
+
+// besideIn is what a state says of a slot's second pod.
+func besideIn(state v1alpha1.GroupState, ordinal int32) v1alpha1.SlotState {
+	for _, s := range state.Beside {
+		if s.Ordinal == ordinal {
+			return s
+		}
+	}
+	return v1alpha1.SlotState{}
 }
 
 func consumingIn(in Input, uid types.UID) bool {
@@ -400,7 +478,7 @@ func availableIn(in Input, ordinal int32) bool {
 	if i < 0 || !r.At.After(in.State.Slots[i].Since.Time) {
 		return false
 	}
-	for _, id := range idsOf(in.Group.Names, ordinal) {
+	for _, id := range idsOf(in.Group.Names.In(in.State.Slots[i].Lane), ordinal) {
 		m, listed := r.Member(id)
 		if !listed || m.Left || m.MemberID == "" || before(in.State.Slots[i].MemberBefore, m.MemberID) {
 			return false

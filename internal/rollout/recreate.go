@@ -21,6 +21,7 @@ func recreates(r *v1alpha1.RolloutState) bool {
 func (v seen) isMixed(revision string) bool {
 	return slices.ContainsFunc(v.slots, func(s slot) bool {
 		return s.state.Holder != "" && s.state.Revision != revision ||
+			s.beside != nil && s.beside.state.Holder != "" && s.beside.state.Revision != revision ||
 			slices.ContainsFunc(s.others, func(p *Pod) bool { return p.active() && p.Revision != revision })
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/membership"
 )
 
 // The group as the broker keeps it: static members of the classic protocol with
@@ -251,7 +252,8 @@ func (w *world) addTopic(unowned int32) { w.added = &addedTopic{unowned, w.rebal
 
 // owns says whether a slot owned a partition after the last rebalance.
 func (w *world) owns(ordinal int32) bool {
-	return slices.ContainsFunc(idsOf(w.names, ordinal), func(id string) bool { return len(w.owners[id]) > 0 })
+	ids := append(idsOf(w.names, ordinal), idsOf(w.names.In(membership.Second), ordinal)...)
+	return slices.ContainsFunc(ids, func(id string) bool { return len(w.owners[id]) > 0 })
 }
 
 func (w *world) isMember(c simConsumer) bool {
