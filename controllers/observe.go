@@ -186,7 +186,7 @@ type podSeen struct {
 // withRelabelled finds the holders that are there and have lost the labels by which
 // they are looked for: somebody wanted them aside, and they consume all the same.
 func (r *ConsumerGroupReconciler) withRelabelled(ctx context.Context, group *v1alpha1.ConsumerGroup, found []corev1.Pod) ([]corev1.Pod, error) {
-	for _, slot := range group.Status.State.Slots {
+	for _, slot := range group.Status.State.Held() {
 		label := strconv.Itoa(int(slot.Ordinal))
 		labelled := slices.ContainsFunc(found, func(p corev1.Pod) bool {
 			return p.UID == slot.Holder && p.Labels[v1alpha1.LabelSlot] == label
@@ -221,7 +221,7 @@ func listPods(ctx context.Context, from client.Reader, group *v1alpha1.ConsumerG
 
 // holderMissing says whether a holder is not among the pods.
 func holderMissing(group *v1alpha1.ConsumerGroup, found []corev1.Pod) bool {
-	return slices.ContainsFunc(group.Status.State.Slots, func(slot v1alpha1.SlotState) bool {
+	return slices.ContainsFunc(group.Status.State.Held(), func(slot v1alpha1.SlotState) bool {
 		return slot.Holder != "" && !slices.ContainsFunc(found, func(p corev1.Pod) bool { return p.UID == slot.Holder })
 	})
 }
@@ -242,11 +242,22 @@ func holderBeside(group *v1alpha1.ConsumerGroup, found []podSeen, p podSeen) *co
 	return nil
 }
 
+// laneOf is the lane of ids that a pod was made for, and whether it was for one of its slot's.
+func (s seen) laneOf(p podSeen) (lane string, known bool) {
+	for _, lane := range []string{membership.Plain, membership.Second} {
+		if p.InstanceID == s.names.In(lane).Base(p.Ordinal) {
+			return lane, true
+		}
+	}
+	return "", false
+}
+
 func (s seen) withPod(p podSeen, holder *corev1.Pod, node nodeSeen) seen {
 	if node.gone && !p.Ended {
 		p.Deleting, p.Forsaken = true, true
 	}
-	if p.InstanceID != s.names.Base(p.Ordinal) {
+	lane, known := s.laneOf(p)
+	if !known {
 		// A copy from another namespace or cluster, with that one's id: whatever its
 		// label says, it is of no revision that anybody wants.
 		p.Revision = ""
@@ -257,6 +268,7 @@ func (s seen) withPod(p podSeen, holder *corev1.Pod, node nodeSeen) seen {
 		UID:         p.object.UID,
 		Version:     p.object.ResourceVersion,
 		Ordinal:     p.Ordinal,
+		Lane:        lane,
 		Revision:    p.Revision,
 		Created:     p.object.CreationTimestamp.Time,
 		Warm:        p.Warm,

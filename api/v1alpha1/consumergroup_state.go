@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -49,6 +51,9 @@ type GroupState struct {
 	// +optional
 	Forced *ForcedState `json:"forced,omitempty"`
 }
+
+// Held are all slots and second pods that have or had a holder.
+func (s *GroupState) Held() []SlotState { return slices.Concat(s.Slots, s.Beside) }
 
 // CommandState is a command that was answered.
 type CommandState struct {

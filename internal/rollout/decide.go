@@ -105,7 +105,7 @@ func viewOf(in Input) seen {
 // of which there is anything to say.
 func (v seen) under(state v1alpha1.GroupState) seen {
 	n := max(sizeOf(state), v.Desired, int32(len(v.pods)))
-	for _, s := range slices.Concat(state.Slots, state.Beside) {
+	for _, s := range state.Held() {
 		n = max(n, s.Ordinal+1)
 	}
 	for lane := range v.ids {

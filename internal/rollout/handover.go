@@ -8,16 +8,22 @@ import (
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
-// HandoverOf is how slots are handed over, or would be in a rollout that begins now, and why.
+// HandoverOf is how slots are handed over, or would be in a rollout that begins now, and why;
+// "" by Recreate.
 func HandoverOf(g Group, state v1alpha1.GroupState) (v1alpha1.Handover, string) {
+	r := state.Rollout
 	handover, why := chooseHandover(g, state)
-	if r := state.Rollout; underWay(r) {
+	if underWay(r) {
 		handover, why = r.Handover, r.HandoverReason
 	}
-	if handover == "" {
-		handover = v1alpha1.HandoverSameID
+	switch {
+	case recreates(r) || !underWay(r) && g.Strategy == v1alpha1.StrategyRecreate:
+		return "", ""
+	case handover == "":
+		return v1alpha1.HandoverSameID, why
+	default:
+		return handover, why
 	}
-	return handover, why
 }
 
 // chooseHandover is how a rollout hands its slots over that begins now, "" by SameId, and why.
@@ -27,9 +33,7 @@ func HandoverOf(g Group, state v1alpha1.GroupState) (v1alpha1.Handover, string) 
 // each of which a member may wait for the last one to notice: a heartbeat interval.
 func chooseHandover(g Group, state v1alpha1.GroupState) (v1alpha1.Handover, string) {
 	switch {
-	case g.Strategy == v1alpha1.StrategyRecreate:
-		return "", "rollout.strategy is Recreate"
-	case g.Handover == "":
+	case g.Strategy == v1alpha1.StrategyRecreate || g.Handover == "":
 		return "", ""
 	case g.Handover == v1alpha1.HandoverSameID:
 		return "", "rollout.handover asks for it"
@@ -46,17 +50,17 @@ func chooseHandover(g Group, state v1alpha1.GroupState) (v1alpha1.Handover, stri
 	cost := 2 * g.Heartbeat
 	switch {
 	case n == 0:
-		return "", "it was not measured yet how long a pod takes from its activation to its membership"
+		return "", "it was not measured yet how long a successor takes from its activation to its membership"
 	case usual > cost:
-		return v1alpha1.HandoverOverlap, fmt.Sprintf("pods take %d s from their activation to their membership (%d measured), and two rebalances cost %d s at most",
+		return v1alpha1.HandoverOverlap, fmt.Sprintf("successors take %d s from their activation to their membership (%d measured), and two rebalances cost %d s at most",
 			inSeconds(usual), n, inSeconds(cost))
 	default:
-		return "", fmt.Sprintf("pods take %d s from their activation to their membership (%d measured), and two rebalances may cost %d s",
+		return "", fmt.Sprintf("successors take %d s from their activation to their membership (%d measured), and two rebalances may cost %d s",
 			inSeconds(usual), n, inSeconds(cost))
 	}
 }
 
-// usualJoin is the median of how long pods took from their activation to their membership,
+// usualJoin is the median of how long successors took from their activation to their membership,
 // of so many that were measured.
 func usualJoin(state v1alpha1.GroupState) (usual time.Duration, n int) {
 	var all []int32

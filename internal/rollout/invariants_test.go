@@ -283,7 +283,7 @@ func calmLanes(in Input, d Decision) string {
 		if r == nil || r.State == lag.StatePreparingRebalance {
 			return fmt.Sprintf("invariant 2: a second pod of slot %d is begun in state %v", s.Ordinal, r)
 		}
-		for _, other := range slices.Concat(in.State.Slots, in.State.Beside) {
+		for _, other := range in.State.Held() {
 			for _, id := range idsOf(in.Group.Names.In(other.Lane), other.Ordinal) {
 				if _, listed := r.Member(id); listed && !consumingIn(in, other.Holder) {
 					return fmt.Sprintf("invariant 2: a second pod of slot %d is begun while %s is absent", s.Ordinal, id)

@@ -122,7 +122,7 @@ func holderMissing(in Input) bool {
 	for _, p := range in.Pods {
 		known[string(p.UID)] = true
 	}
-	for _, s := range slices.Concat(in.State.Slots, in.State.Beside) {
+	for _, s := range in.State.Held() {
 		if s.Holder != "" && !known[string(s.Holder)] {
 			return true
 		}

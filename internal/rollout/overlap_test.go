@@ -152,6 +152,35 @@ func TestOverlapGoesBackToBlue(t *testing.T) {
 	}
 }
 
+// What a release by SameId takes is measured, and by Auto the next one overlaps if that was
+// long; the first start, of all slots at once, is no measure for it.
+func TestAutoMeasures(t *testing.T) {
+	for name, c := range map[string]struct {
+		joinsAfter time.Duration
+		want       v1alpha1.Handover
+	}{
+		"a quick program": {0, v1alpha1.HandoverSameID},
+		"a slow one":      {9 * time.Second, v1alpha1.HandoverOverlap},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(1, simSpec{Revision: "r0-good", Desired: 3, Budget: 1, Handover: v1alpha1.HandoverAuto}, membership.Naming{Prefix: simPrefix})
+			w.joinsAfter = c.joinsAfter
+			s := newStageIn(t, w)
+			s.apply("r1-good")
+			s.until(20*time.Second, func() bool { return s.state().Rollout != nil })
+			if got := s.last.Report; got.Handover != v1alpha1.HandoverSameID || !strings.Contains(got.Why, "not measured") {
+				t.Errorf("at first it is %s since %q", got.Handover, got.Why)
+			}
+			s.endsOn("r1-good", "")
+			s.apply("r2-good")
+			s.endsOn("r2-good", "")
+			if got := s.last.Report; got.Handover != c.want {
+				t.Errorf("then it is %s since %q", got.Handover, got.Why)
+			}
+		})
+	}
+}
+
 func TestChooseHandover(t *testing.T) {
 	measured := func(joins ...int32) (all []v1alpha1.RestartState) {
 		for _, n := range joins {
@@ -169,13 +198,13 @@ func TestChooseHandover(t *testing.T) {
 	}{
 		"nothing was measured":       {auto, nil, v1alpha1.HandoverSameID, "it was not measured yet"},
 		"only crashes were":          {auto, []v1alpha1.RestartState{{Kind: v1alpha1.RestartCrash, Seconds: 60}}, v1alpha1.HandoverSameID, "it was not measured yet"},
-		"as long as two rebalances":  {auto, measured(4, 4, 4), v1alpha1.HandoverSameID, "pods take 4 s from their activation to their membership (3 measured), and two rebalances may cost 4 s"},
-		"longer":                     {auto, measured(5, 6, 2, 7), v1alpha1.HandoverOverlap, "pods take 5 s from their activation to their membership (4 measured), and two rebalances cost 4 s at most"},
-		"one that was slow":          {auto, measured(2, 60, 2), v1alpha1.HandoverSameID, "pods take 2 s"},
+		"as long as two rebalances":  {auto, measured(4, 4, 4), v1alpha1.HandoverSameID, "successors take 4 s from their activation to their membership (3 measured), and two rebalances may cost 4 s"},
+		"longer":                     {auto, measured(5, 6, 2, 7), v1alpha1.HandoverOverlap, "successors take 5 s from their activation to their membership (4 measured), and two rebalances cost 4 s at most"},
+		"one that was slow":          {auto, measured(2, 60, 2), v1alpha1.HandoverSameID, "successors take 2 s"},
 		"state that follows":         {with(func(g *Group) { g.Stateful = true }), measured(9), v1alpha1.HandoverSameID, "have state"},
 		"a group of type consumer":   {with(func(g *Group) { g.Consumer = true }), measured(9), v1alpha1.HandoverSameID, "membership.protocol is Consumer"},
 		"no warm pods":               {with(func(g *Group) { g.Warm = v1alpha1.WarmNever }), measured(9), v1alpha1.HandoverSameID, "rollout.warm is Never"},
-		"all stop first":             {with(func(g *Group) { g.Strategy = v1alpha1.StrategyRecreate }), measured(9), v1alpha1.HandoverSameID, "Recreate"},
+		"all stop first":             {with(func(g *Group) { g.Strategy = v1alpha1.StrategyRecreate }), measured(9), "", ""},
 		"a person asks for it":       {with(func(g *Group) { g.Handover = v1alpha1.HandoverOverlap }), nil, v1alpha1.HandoverOverlap, "asks for it"},
 		"a person wants none of it ": {with(func(g *Group) { g.Handover = v1alpha1.HandoverSameID }), measured(9), v1alpha1.HandoverSameID, "asks for it"},
 	} {

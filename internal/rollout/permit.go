@@ -57,7 +57,7 @@ func Releases(pods []Pod, state v1alpha1.GroupState) []Action {
 	var actions []Action
 	for i := range pods {
 		p := &pods[i]
-		holds := slices.ContainsFunc(slices.Concat(state.Slots, state.Beside), func(s v1alpha1.SlotState) bool { return s.Holder == p.UID })
+		holds := slices.ContainsFunc(state.Held(), func(s v1alpha1.SlotState) bool { return s.Holder == p.UID })
 		if p.Deleting && p.Kept && (p.Forsaken || !holds && !p.active()) {
 			actions = append(actions, Action{Kind: ReleasePod, Ordinal: p.Ordinal, Pod: p.Name, UID: p.UID})
 		}

@@ -15,6 +15,13 @@ const keepRestarts = 20
 // timeout that pods are given from now on. It never causes a restart.
 func tune(v seen, state *v1alpha1.GroupState) (measured []v1alpha1.RestartState) {
 	measured = measure(v, state, v.inSize(*state))
+	for i := range measured {
+		// Many start at once there, and where nobody was before: what a successor takes by
+		// itself is less.
+		if measured[i].Kind == v1alpha1.RestartStart {
+			measured[i].JoinSeconds = 0
+		}
+	}
 	other := otherLanes(*state)
 	measured = append(measured, measure(v, &other, v.besides())...)
 	state.Beside = other.Slots

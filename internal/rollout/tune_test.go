@@ -52,7 +52,7 @@ func TestSessionTimeoutIsTuned(t *testing.T) {
 			t.Errorf("the first pods were given %v", pod.Session)
 		}
 	}
-	want := []v1alpha1.RestartState{{Kind: v1alpha1.RestartStart, Seconds: 24, JoinSeconds: 24}, {Kind: v1alpha1.RestartStart, Seconds: 25, JoinSeconds: 25}}
+	want := []v1alpha1.RestartState{{Kind: v1alpha1.RestartStart, Seconds: 24}, {Kind: v1alpha1.RestartStart, Seconds: 25}}
 	if diff := cmp.Diff(want, s.state().Restarts); diff != "" {
 		t.Error(diff)
 	}

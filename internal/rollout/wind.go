@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -23,7 +22,7 @@ func wind(v seen, state v1alpha1.GroupState) Decision {
 	}
 	members, known := remaining(v)
 	ended := v.Group.DeletedAt
-	for _, s := range slices.Concat(state.Slots, state.Beside) {
+	for _, s := range state.Held() {
 		if s.Since.After(ended) {
 			ended = s.Since.Time
 		}
