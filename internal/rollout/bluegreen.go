@@ -62,6 +62,9 @@ func beginTogether(v seen, state *v1alpha1.GroupState, next []slot) string {
 	if recreates(r) {
 		return fmt.Sprintf("all pods stop, and those of revision %s start when the last has ended", r.To)
 	}
+	if len(next) == 1 {
+		return fmt.Sprintf("slot %d is being handed over to revision %s", next[0].ordinal, r.To)
+	}
 	return fmt.Sprintf("%d slots are being handed over to revision %s together", len(next), r.To)
 }
 

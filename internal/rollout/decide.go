@@ -45,14 +45,15 @@ func Decide(in Input) Decision {
 		proposals = append(proposals, propose(s, wantOf(v, state, s)))
 	}
 	actions := permit(v, &state, proposals)
+	closely, after := readClosely(v.under(state), state)
 	return Decision{
 		State:        state,
 		Actions:      actions,
 		MinAvailable: minAvailable(v.under(state), state),
-		ReadNow:      readNow(v.under(state), proposals),
+		ReadNow:      readNow(v.under(state), proposals) || closely,
 		Restarts:     restarts,
 		Report:       reportOf(v.under(state), state, why, resizing),
-		After:        pollEvery,
+		After:        after,
 	}
 }
 

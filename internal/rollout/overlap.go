@@ -203,16 +203,14 @@ func joinBeside(v seen, state *v1alpha1.GroupState, proposals []proposal, removi
 // giveWay makes the successors of a batch the holders of their slots when all of them are
 // settled members.
 func giveWay(v seen, state *v1alpha1.GroupState) {
-	var batch []slot
-	for _, s := range v.slots {
-		if s.beside != nil && follows(v, *state, *s.beside) {
-			batch = append(batch, s)
-		}
-	}
+	batch := v.successors(*state)
 	if v.reading == nil || v.groupUnsettled(v.reading, true, true) != "" {
 		return
 	}
 	if slices.ContainsFunc(batch, func(s slot) bool { return !v.isMember(*s.beside) }) {
+		return
+	}
+	if v.untilBeat(batch) > 0 {
 		return
 	}
 	for _, s := range batch {

@@ -48,10 +48,10 @@ func TestStories(t *testing.T) {
 			before: func(w *world) { w.blueGreen("r1-stalled") },
 		}, {
 			name: "overlap", lasts: 60 * time.Second,
-			desc: "Three slots, strategy BlueGreen, handover Overlap; a program takes 5 seconds and more to start. The user applies a good revision.",
+			desc: "Three slots, strategy BlueGreen, handover Overlap; a program takes 7 seconds and more to start. The user applies a good revision.",
 			before: func(w *world) {
 				w.blueGreen("r1-good")
-				w.object.spec.Handover, w.joinsAfter = v1alpha1.HandoverOverlap, 5*time.Second
+				w.object.spec.Handover, w.joinsAfter = v1alpha1.HandoverOverlap, 7*time.Second
 			},
 		}, {
 			name: "overlap-rolling", lasts: 90 * time.Second,
@@ -131,7 +131,7 @@ func TestStories(t *testing.T) {
 }
 
 // shown stories stand in docs/rollouts.md, without the lines about the state.
-var shown = map[string]bool{"good-release": true, "blue-green": true, "canary": true, "recreate": true, "restart": true, "bad-release": true, "pod-deleted": true, "grow": true}
+var shown = map[string]bool{"good-release": true, "blue-green": true, "overlap": true, "canary": true, "recreate": true, "restart": true, "bad-release": true, "pod-deleted": true, "grow": true}
 
 // blueGreen is a release of a revision by that strategy.
 func (w *world) blueGreen(revision string) {
