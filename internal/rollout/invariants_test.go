@@ -277,7 +277,7 @@ func calmLanes(in Input, d Decision) string {
 		if consumingIn(in, s.Holder) && slices.ContainsFunc(ids, func(id string) bool { return slices.Contains(removed, id) }) {
 			return fmt.Sprintf("invariant 2: %v are removed, and their pod consumes", ids)
 		}
-		if s.Holder == "" || s.Holder == besideIn(in.State, s.Ordinal).Holder || s.Holder == holderIn(in.State, s.Ordinal) {
+		if s.Leaving || s.Holder == "" || s.Holder == besideIn(in.State, s.Ordinal).Holder || s.Holder == holderIn(in.State, s.Ordinal) {
 			continue
 		}
 		if r == nil || r.State == lag.StatePreparingRebalance {

@@ -176,6 +176,9 @@ func adopt(v seen, state *v1alpha1.GroupState, s slot) {
 			kept := slotState(state, s.ordinal)
 			kept.Holder, kept.Pod, kept.Revision, kept.Lane = p.UID, p.Name, p.Revision, p.Lane
 			kept.Since = metav1.NewMicroTime(v.Now)
+			if s.state.Since.IsZero() {
+				adoptBeside(v, state, s, p.Lane)
+			}
 			return
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
 	"github.com/kohort-dev/kohort/internal/membership"
@@ -150,6 +152,19 @@ func forgetBeside(state *v1alpha1.GroupState, b slot) {
 		kept.RevisionBefore, kept.Killed, kept.Deaf = b.state.RevisionBefore, b.state.Killed, b.state.Deaf
 	}
 	state.Beside = slices.DeleteFunc(slices.Clone(state.Beside), func(k v1alpha1.SlotState) bool { return k.Ordinal == b.ordinal })
+}
+
+// adoptBeside has a pod leave that no state knows and that is active in the other lane than
+// its slot's holder, of whom no state knew either.
+func adoptBeside(v seen, state *v1alpha1.GroupState, s slot, lane string) {
+	for _, p := range s.others {
+		if p.active() && p.Lane != lane {
+			kept := besideState(state, s.ordinal)
+			kept.Holder, kept.Pod, kept.Revision, kept.Lane = p.UID, p.Name, p.Revision, p.Lane
+			kept.Since, kept.Leaving = metav1.NewMicroTime(v.Now), true
+			return
+		}
+	}
 }
 
 // overlaps has successors join beside their holders, holders leave whose successors are

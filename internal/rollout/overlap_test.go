@@ -95,6 +95,28 @@ func TestOverlapLosesASuccessor(t *testing.T) {
 	}
 }
 
+// A state that is lost in the middle of an overlap, as with an object that is replaced by
+// another of its name, leaves no id behind: the older pod of each slot holds it, the other one
+// leaves.
+func TestOverlapLosesItsState(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.object.spec.Handover, s.w.object.spec.Strategy = v1alpha1.HandoverOverlap, v1alpha1.StrategyBlueGreen
+	s.apply("r1-good")
+	if !s.until(time.Minute, func() bool { return len(s.w.members) == 6 }) {
+		t.Fatal(s.told)
+	}
+	s.w.object.state = v1alpha1.GroupState{}
+	s.w.saveObject()
+	s.pass()
+	if state := s.state(); len(state.Beside) != 3 || !state.Beside[0].Leaving || state.Slots[0].Revision != "r0-good" {
+		t.Errorf("found again:\n%s", summary(state))
+	}
+	if !s.until(time.Minute, func() bool { return len(s.w.members) == 3 && len(s.state().Beside) == 0 }) {
+		t.Errorf("the group has %v\n%s", slices.Sorted(maps.Keys(s.w.members)), summary(s.state()))
+	}
+	s.endsOn("r1-good", "")
+}
+
 // Where there is no room for two pods of a slot, a release goes on under the same ids.
 func TestOverlapNeedsRoom(t *testing.T) {
 	for name, is := range map[string]room{"no node": cramped, "a quota": quota} {
