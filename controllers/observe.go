@@ -242,16 +242,6 @@ func holderBeside(group *v1alpha1.ConsumerGroup, found []podSeen, p podSeen) *co
 	return nil
 }
 
-// laneOf is the lane of ids that a pod was made for, and whether it was for one of its slot's.
-func (s seen) laneOf(p podSeen) (lane string, known bool) {
-	for _, lane := range []string{membership.Plain, membership.Second} {
-		if p.InstanceID == s.names.In(lane).Base(p.Ordinal) {
-			return lane, true
-		}
-	}
-	return "", false
-}
-
 func (s seen) withPod(p podSeen, holder *corev1.Pod, node nodeSeen) seen {
 	if node.gone && !p.Ended {
 		p.Deleting, p.Forsaken = true, true

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/membership"
 	"github.com/kohort-dev/kohort/internal/rollout"
 )
 
@@ -97,6 +98,16 @@ func slotWord(pods []rollout.Pod, ordinal int32, state v1alpha1.SlotState, liste
 		word += ": " + holder.Problem
 	}
 	return word
+}
+
+// laneOf is the lane of ids that a pod was made for, and whether it was for one of its slot's.
+func (s seen) laneOf(p podSeen) (lane string, known bool) {
+	for _, lane := range []string{membership.Plain, membership.Second} {
+		if p.InstanceID == s.names.In(lane).Base(p.Ordinal) {
+			return lane, true
+		}
+	}
+	return "", false
 }
 
 // besideWord is about the second pod of a slot; "" if it has none.
