@@ -167,7 +167,7 @@ func (r *ConsumerGroupReconciler) pod(s seen, data revisionData, a rollout.Actio
 		Activation:       data.Activation,
 		Revision:         a.Revision,
 		Ordinal:          a.Ordinal,
-		InstanceID:       s.names.Base(a.Ordinal),
+		InstanceID:       s.names.In(a.Lane).Base(a.Ordinal),
 		Suffix:           a.Suffix,
 		AtOnce:           a.AtOnce,
 		Session:          a.Session,

@@ -77,6 +77,8 @@ func groupOf(s seen) rollout.Group {
 		Steps:           spec.Rollout.CanarySteps(),
 		Then:            spec.Rollout.ThenFollows(),
 		PauseOnChange:   spec.Rollout.PausesOnChange(),
+		Handover:        spec.Rollout.EffectiveHandover(),
+		Stateful:        spec.EffectiveAssignor() == v1alpha1.AssignorStreams,
 		AwaitsPromotion: spec.Rollout.WaitsForPromotion(),
 		Commands:        commandsOf(s.group),
 		SettledFor:      spec.Rollout.Gate.SettledFor(),

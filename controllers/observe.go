@@ -195,7 +195,7 @@ type podSeen struct {
 // withRelabelled finds the holders that are there and have lost the labels by which
 // they are looked for: somebody wanted them aside, and they consume all the same.
 func (r *ConsumerGroupReconciler) withRelabelled(ctx context.Context, group *v1alpha1.ConsumerGroup, found []corev1.Pod) ([]corev1.Pod, error) {
-	for _, slot := range group.Status.State.Slots {
+	for _, slot := range group.Status.State.Held() {
 		label := strconv.Itoa(int(slot.Ordinal))
 		labelled := slices.ContainsFunc(found, func(p corev1.Pod) bool {
 			return p.UID == slot.Holder && p.Labels[v1alpha1.LabelSlot] == label
@@ -230,7 +230,7 @@ func listPods(ctx context.Context, from client.Reader, group *v1alpha1.ConsumerG
 
 // holderMissing says whether a holder is not among the pods.
 func holderMissing(group *v1alpha1.ConsumerGroup, found []corev1.Pod) bool {
-	return slices.ContainsFunc(group.Status.State.Slots, func(slot v1alpha1.SlotState) bool {
+	return slices.ContainsFunc(group.Status.State.Held(), func(slot v1alpha1.SlotState) bool {
 		return slot.Holder != "" && !slices.ContainsFunc(found, func(p corev1.Pod) bool { return p.UID == slot.Holder })
 	})
 }
@@ -255,7 +255,8 @@ func (s seen) withPod(p podSeen, holder *corev1.Pod, node nodeSeen) seen {
 	if node.gone && !p.Ended {
 		p.Deleting, p.Forsaken = true, true
 	}
-	if p.InstanceID != s.names.Base(p.Ordinal) {
+	lane, known := s.laneOf(p)
+	if !known {
 		// A copy from another namespace or cluster, with that one's id: whatever its
 		// label says, it is of no revision that anybody wants.
 		p.Revision = ""
@@ -266,11 +267,13 @@ func (s seen) withPod(p podSeen, holder *corev1.Pod, node nodeSeen) seen {
 		UID:         p.object.UID,
 		Version:     p.object.ResourceVersion,
 		Ordinal:     p.Ordinal,
+		Lane:        lane,
 		Revision:    p.Revision,
 		Created:     p.object.CreationTimestamp.Time,
 		Warm:        p.Warm,
 		NoRoom:      pods.NoRoom(p.object),
 		Draining:    node.draining,
+		Domain:      domainOf(s.group.Spec.Rollout.Order, p.object, node),
 		Activated:   p.Activated,
 		Running:     p.Running,
 		StartedAt:   p.StartedAt,
@@ -289,12 +292,6 @@ func (s seen) withPod(p podSeen, holder *corev1.Pod, node nodeSeen) seen {
 		CrashedAt:   p.CrashedAt,
 		Session:     p.Session,
 		Problem:     p.Problem,
-	}
-	switch s.group.Spec.Rollout.Order {
-	case v1alpha1.OrderNode:
-		pod.Domain = p.object.Spec.NodeName
-	case v1alpha1.OrderZone:
-		pod.Domain = node.zone
 	}
 	if p.Ordinal < 0 {
 		s.strays = append(s.strays, pod)
@@ -316,6 +313,18 @@ func (s seen) withPod(p podSeen, holder *corev1.Pod, node nodeSeen) seen {
 		}
 	}
 	return s
+}
+
+// domainOf is where a pod is, as far as it matters in which order slots are handed over.
+func domainOf(order v1alpha1.Order, pod *corev1.Pod, node nodeSeen) string {
+	switch order {
+	case v1alpha1.OrderNode:
+		return pod.Spec.NodeName
+	case v1alpha1.OrderZone:
+		return node.zone
+	default:
+		return ""
+	}
 }
 
 // windowOf is what was read about the group. Without a connection it is one

@@ -50,6 +50,7 @@ func report(s seen, p plan) v1alpha1.ConsumerGroupStatus {
 	status.Slots = slotStatuses(s, p, due)
 	status.Scaling = scalingStatus(s, p, due)
 	status.SessionTimeout = sessionStatus(s, p)
+	status.Handover = handoverStatus(p)
 	status.Rebalances = nil
 	if n := s.rebalances; !n.Since.IsZero() {
 		status.Rebalances = &v1alpha1.RebalanceStatus{Count: n.Count, Since: metav1.NewTime(n.Since.Truncate(time.Second)), Exact: n.Exact}
@@ -106,6 +107,14 @@ func sessionStatus(s seen, p plan) *v1alpha1.SessionStatus {
 		why += fmt.Sprintf("; %d of %d pods were made with another one, which they keep", others, active)
 	}
 	return &v1alpha1.SessionStatus{Seconds: p.State.SessionSeconds, Reason: why}
+}
+
+// handoverStatus says how slots are handed over, and why.
+func handoverStatus(p plan) *v1alpha1.HandoverStatus {
+	if p.Report.Handover == "" {
+		return nil
+	}
+	return &v1alpha1.HandoverStatus{Handover: p.Report.Handover, Reason: p.Report.Why}
 }
 
 // rounded keeps two digits of what is above 100.
@@ -190,6 +199,9 @@ func withTexts(status v1alpha1.ConsumerGroupStatus, version func(string) string)
 	}
 	if status.Scaling != nil {
 		status.Scaling.Reason = version(status.Scaling.Reason)
+	}
+	if status.Handover != nil {
+		status.Handover.Reason = version(status.Handover.Reason)
 	}
 	if status.SessionTimeout != nil {
 		status.SessionTimeout.Reason = version(status.SessionTimeout.Reason)

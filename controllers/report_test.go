@@ -2,10 +2,12 @@ package controllers
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +17,7 @@ import (
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
 	"github.com/kohort-dev/kohort/internal/membership"
+	"github.com/kohort-dev/kohort/internal/pods"
 	"github.com/kohort-dev/kohort/internal/rollout"
 )
 
@@ -88,6 +91,53 @@ func TestSlotOfTwoConsumers(t *testing.T) {
 	s.window[0].Members = s.window[0].Members[:1]
 	if got := report(s, decide(s)).Slots[0].Status; got != "Starting" {
 		t.Errorf("with one of two members the slot is %s", got)
+	}
+}
+
+// A slot that is handed over by Overlap is told with the ids that its holder uses, and with
+// its second pod.
+func TestSlotOfTwoPods(t *testing.T) {
+	s, p := consuming(noon, 0)
+	s.names.PerPod = 2
+	p.State.Slots[0].Lane = membership.Second
+	p.State.Beside = []v1alpha1.SlotState{{Holder: "old", Pod: "orders-0-w", Leaving: true}}
+	for want, change := range map[string]func(*v1alpha1.SlotState){
+		"orders-0-w leaves":                           func(*v1alpha1.SlotState) {},
+		"orders-0-w joins beside it":                  func(b *v1alpha1.SlotState) { b.Leaving = false },
+		"the ids of the pod before are being removed": func(b *v1alpha1.SlotState) { b.Holder, b.Pod = "", "" },
+	} {
+		p := p
+		p.State = *p.State.DeepCopy()
+		change(&p.State.Beside[0])
+		slot := report(s, p).Slots[0]
+		if diff := cmp.Diff([]string{"orders-0000-b-0", "orders-0000-b-1"}, slot.InstanceIDs); diff != "" || slot.Status != "Starting, "+want {
+			t.Errorf("the slot has %v and is %q, want %q", slot.InstanceIDs, slot.Status, want)
+		}
+	}
+	status := report(s, decide(s))
+	if h := status.Handover; h == nil || h.Handover != v1alpha1.HandoverSameID || !strings.Contains(h.Reason, "not measured") {
+		t.Errorf("the handover is told as %+v", h)
+	}
+	s.group.Spec.Rollout.Strategy = v1alpha1.StrategyRecreate
+	if h := report(s, decide(s)).Handover; h != nil {
+		t.Errorf("by Recreate the handover is told as %+v", h)
+	}
+}
+
+// A pod is of the lane whose id it was told when it was made; one with another id is of no
+// revision that anybody wants.
+func TestLaneOfAPod(t *testing.T) {
+	s := seen{names: membership.Naming{Prefix: "orders"}, group: &v1alpha1.ConsumerGroup{}, objects: map[types.UID]*corev1.Pod{}}
+	for id, want := range map[string]rollout.Pod{
+		"orders-0003":   {Ordinal: 3, Revision: "a"},
+		"orders-0003-b": {Ordinal: 3, Revision: "a", Lane: membership.Second},
+		"orders-0003-c": {Ordinal: 3},
+		"orders-0004-b": {Ordinal: 3},
+	} {
+		got := s.withPod(podSeen{&corev1.Pod{}, pods.Observation{Ordinal: 3, Revision: "a", InstanceID: id}}, nil, nodeSeen{}).pods[0]
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("a pod that was told %s (-want +got):\n%s", id, diff)
+		}
 	}
 }
 

@@ -118,7 +118,7 @@ func needed(s seen, p plan) map[string]bool {
 	all := map[string]bool{s.revision: true}
 	for _, state := range []v1alpha1.GroupState{s.group.Status.State, p.State} {
 		all[state.Stable] = true
-		for _, slot := range state.Slots {
+		for _, slot := range state.Held() {
 			all[slot.Revision] = true
 		}
 		if state.Blue != nil {

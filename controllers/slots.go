@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/membership"
 	"github.com/kohort-dev/kohort/internal/rollout"
 )
 
@@ -34,7 +36,7 @@ func slotStatuses(s seen, p plan, due bool) []v1alpha1.SlotStatus {
 	for ordinal := range count {
 		slot := v1alpha1.SlotStatus{
 			Ordinal:     ordinal,
-			InstanceIDs: s.names.IDs(ordinal),
+			InstanceIDs: s.names.In(known[ordinal].Lane).IDs(ordinal),
 			Pod:         known[ordinal].Pod,
 			Revision:    known[ordinal].Revision,
 		}
@@ -50,6 +52,7 @@ func slotStatuses(s seen, p plan, due bool) []v1alpha1.SlotStatus {
 			slot.Lag = slotLag(reading, owned, before[ordinal].Lag, due)
 		}
 		slot.Status = slotWord(s.pods, ordinal, known[ordinal], len(members) == len(slot.InstanceIDs))
+		slot.Status += besideWord(p.State, ordinal)
 		statuses = append(statuses, slot)
 	}
 	return statuses
@@ -95,6 +98,32 @@ func slotWord(pods []rollout.Pod, ordinal int32, state v1alpha1.SlotState, liste
 		word += ": " + holder.Problem
 	}
 	return word
+}
+
+// laneOf is the lane of ids that a pod was made for, and whether it was for one of its slot's.
+func (s seen) laneOf(p podSeen) (lane string, known bool) {
+	for _, lane := range []string{membership.Plain, membership.Second} {
+		if p.InstanceID == s.names.In(lane).Base(p.Ordinal) {
+			return lane, true
+		}
+	}
+	return "", false
+}
+
+// besideWord is about the second pod of a slot; "" if it has none.
+func besideWord(state v1alpha1.GroupState, ordinal int32) string {
+	for _, b := range state.Beside {
+		switch {
+		case b.Ordinal != ordinal:
+		case !b.Leaving:
+			return fmt.Sprintf(", %s joins beside it", b.Pod)
+		case b.Pod != "":
+			return fmt.Sprintf(", %s leaves", b.Pod)
+		default:
+			return ", the ids of the pod before are being removed"
+		}
+	}
+	return ""
 }
 
 // waitingWord is about a pod that was not activated.

@@ -154,7 +154,7 @@ var groupRules = slices.Concat(
 	},
 	bounds("spec.replicas", 0, 1000),
 	bounds("spec.consumer.consumersPerPod", 1, 100),
-	consumerRules, membershipRules, rolloutRules, scalingRules, lagRules, canaryRules, gateRules,
+	consumerRules, membershipRules, rolloutRules, scalingRules, lagRules, canaryRules, gateRules, handoverRules,
 )
 
 var membershipRules = slices.Concat(

@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -19,6 +21,12 @@ type GroupState struct {
 	// +listType=map
 	// +listMapKey=ordinal
 	Slots []SlotState `json:"slots,omitempty"`
+	// beside are the second pods of slots that are handed over by Overlap, each under the
+	// ids of its slot's other lane: the one that shall follow, or the one that leaves.
+	// +optional
+	// +listType=map
+	// +listMapKey=ordinal
+	Beside []SlotState `json:"beside,omitempty"`
 	// rollout that runs, or the last one if it did not succeed.
 	// +optional
 	Rollout *RolloutState `json:"rollout,omitempty"`
@@ -53,6 +61,9 @@ type GroupState struct {
 	// +optional
 	Forced *ForcedState `json:"forced,omitempty"`
 }
+
+// Held are all slots and second pods that have or had a holder.
+func (s *GroupState) Held() []SlotState { return slices.Concat(s.Slots, s.Beside) }
 
 // CommandState is a command that was answered.
 type CommandState struct {
@@ -137,6 +148,9 @@ type RestartState struct {
 	Kind RestartKind `json:"kind"`
 	// seconds until the consumer was a member.
 	Seconds int32 `json:"seconds"`
+	// joinSeconds are those of them from its activation on. Absent: not known.
+	// +optional
+	JoinSeconds int32 `json:"joinSeconds,omitempty"`
 }
 
 // UnknownMember stands for a member id that is not known.
@@ -146,7 +160,15 @@ const UnknownMember = "?"
 type SlotState struct {
 	// ordinal of the slot.
 	Ordinal int32 `json:"ordinal"`
-	// holder is the UID of the one pod that may use the slot's ids.
+	// lane of instance ids that the holder uses, or that the last one used: "b", or absent
+	// for the plain ones.
+	// +optional
+	Lane string `json:"lane,omitempty"`
+	// leaving: it is on its way out, and its lane's ids are removed from the group
+	// (in beside only).
+	// +optional
+	Leaving bool `json:"leaving,omitempty"`
+	// holder is the UID of the one pod that may use the ids of this lane.
 	// +optional
 	Holder types.UID `json:"holder,omitempty"`
 	// pod is that pod's name.
@@ -159,34 +181,29 @@ type SlotState struct {
 	// noted.
 	// +optional
 	Since metav1.MicroTime `json:"since,omitzero"`
-	// memberBefore is the member id that the broker had for the slot before the
-	// holder's process was started: another one proves that it has joined. "?": not
-	// known; then only time proves it. With several consumers in a pod it is the last
-	// 12 characters of each one's, parted by commas.
+	// memberBefore is the member id of before the holder's process was started: another
+	// one proves that it has joined. "?": not known. Of several consumers in a pod the
+	// last 12 characters each, parted by commas.
 	// +optional
 	MemberBefore string `json:"memberBefore,omitempty"`
-	// sessionBefore is the session timeout of that member, in seconds: who is listed
-	// when it is over is alive. 0: not known, or there was none.
+	// sessionBefore is the session timeout of that member, in seconds; 0: not known.
 	// +optional
 	SessionBefore int32 `json:"sessionBefore,omitempty"`
 	// restarts of the holder's consumer that were noted.
 	// +optional
 	Restarts int32 `json:"restarts,omitempty"`
-	// refused is how many of the restarts were the end of a process that the broker did
-	// not let into the group, since the one before was still a member
-	// (membership.protocol Consumer), or were before a person tried again.
+	// refused is how many of the restarts are no fault of the process: the broker did not
+	// let it into the group, or a person has tried again since.
 	// +optional
 	Refused int32 `json:"refused,omitempty"`
-	// barred: the broker was seen not to let the holder's process into the group, since the
-	// one before was still a member (membership.protocol Consumer). Absent once it is in.
+	// barred: the broker was seen not to let the holder's process into the group
+	// (membership.protocol Consumer). Absent once it is in.
 	// +optional
 	Barred bool `json:"barred,omitempty"`
-	// ousted is when the slot's member was last seen to be another one's: it changed while
-	// the holder's process ran, which ended then, or while there was none.
+	// ousted is when the slot's member was last seen to be another one's.
 	// +optional
 	Ousted *metav1.MicroTime `json:"ousted,omitempty"`
-	// awaited since when: the consumer before was told to stop, or crashed, or this one
-	// was activated where nobody was. Absent when it is a member.
+	// awaited since when its consumer is. Absent when it is a member.
 	// +optional
 	Awaited *AwaitedState `json:"awaited,omitempty"`
 	// revisionBefore is that of the slot's last consumer, which has ended.
@@ -198,12 +215,10 @@ type SlotState struct {
 	// deaf: it was, since it did not end within its grace period.
 	// +optional
 	Deaf bool `json:"deaf,omitempty"`
-	// unclean: the slot's last consumer ended by itself, and the group did not hear of it
-	// (membership.protocol Consumer).
+	// unclean: it ended by itself, and the group did not hear of it.
 	// +optional
 	Unclean bool `json:"unclean,omitempty"`
-	// givenUp is how often the holder's process was replaced since it gave up after it had
-	// been refused (membership.protocol Consumer).
+	// givenUp is how often the holder's process was replaced since it had given up.
 	// +optional
 	GivenUp int32 `json:"givenUp,omitempty"`
 	// gaveUp is the UID of the last pod that was counted there.
@@ -251,6 +266,13 @@ type RolloutState struct {
 	// strategy by which it goes. Absent: Rolling.
 	// +optional
 	Strategy Strategy `json:"strategy,omitempty"`
+	// handover by which slots go over, as it was decided when it began, or since. Absent:
+	// SameId.
+	// +optional
+	Handover Handover `json:"handover,omitempty"`
+	// handoverReason is why it is that one.
+	// +optional
+	HandoverReason string `json:"handoverReason,omitempty"`
 	// startedAt is when it began.
 	StartedAt metav1.MicroTime `json:"startedAt"`
 	// progressAt is when a slot last came through the gate; moved on by the

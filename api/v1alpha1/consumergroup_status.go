@@ -81,6 +81,10 @@ type ConsumerGroupStatus struct {
 	// Consumer: what the broker is told for the group).
 	// +optional
 	SessionTimeout *SessionStatus `json:"sessionTimeout,omitempty"`
+	// handover is how slots go from one pod to the next in the rollout that is under way, or
+	// would in one that begins now. Absent with rollout.strategy Recreate.
+	// +optional
+	Handover *HandoverStatus `json:"handover,omitempty"`
 	// scaling says what was decided about the number of slots, and why.
 	// +optional
 	Scaling *ScalingStatus `json:"scaling,omitempty"`
@@ -166,6 +170,14 @@ type SessionStatus struct {
 	// seconds of the session timeout.
 	Seconds int32 `json:"seconds"`
 	// reason is what was measured, and why it is this number.
+	Reason string `json:"reason"`
+}
+
+// HandoverStatus is how slots go from one pod to the next, and why so.
+type HandoverStatus struct {
+	// handover is SameId or Overlap.
+	Handover Handover `json:"handover"`
+	// reason is why, with what was measured.
 	Reason string `json:"reason"`
 }
 

@@ -50,6 +50,7 @@ type ConsumerGroupList struct {
 // +kubebuilder:validation:XValidation:rule="(has(self.consumer) && has(self.consumer.inject) && self.consumer.inject == 'KafkaStreams') == (has(oldSelf.consumer) && has(oldSelf.consumer.inject) && oldSelf.consumer.inject == 'KafkaStreams') && ((has(self.consumer) && has(self.consumer.consumersPerPod) && self.consumer.consumersPerPod > 1) || (has(self.consumer) && has(self.consumer.inject) && self.consumer.inject == 'SpringBoot') == (has(oldSelf.consumer) && has(oldSelf.consumer.inject) && oldSelf.consumer.inject == 'SpringBoot'))",message="consumer.inject cannot be changed so, since every instance id would be another one (SpringBoot appends -0 also to a pod's only one, KafkaStreams counts from -1): delete the ConsumerGroup and create it anew (offsets are kept)"
 // +kubebuilder:validation:XValidation:rule="!((has(self.consumer) && has(self.consumer.inject) && self.consumer.inject == 'KafkaStreams') && has(self.membership) && has(self.membership.protocol) && self.membership.protocol == 'Consumer')",message="membership.protocol must be Classic with consumer.inject KafkaStreams: Kafka Streams does not use the other one"
 // +kubebuilder:validation:XValidation:rule="!((has(self.consumer) && has(self.consumer.inject) && self.consumer.inject == 'KafkaStreams') && has(self.membership) && has(self.membership.assignor))",message="membership.assignor cannot be set with consumer.inject KafkaStreams: Kafka Streams has an assignor of its own"
+// +kubebuilder:validation:XValidation:rule="!(has(self.rollout) && has(self.rollout.handover) && self.rollout.handover == 'Overlap' && has(self.membership) && has(self.membership.protocol) && self.membership.protocol == 'Consumer')",message="rollout.handover cannot be Overlap with membership.protocol Consumer, where each partition that changes hands waits for a heartbeat of both of its members: leave it out, or set SameId"
 // +kubebuilder:validation:XValidation:rule="has(self.groupId) == has(oldSelf.groupId) && (!has(self.groupId) || self.groupId == oldSelf.groupId)",message="groupId cannot be changed: make a new ConsumerGroup"
 // +kubebuilder:validation:XValidation:rule="(has(self.membership) && has(self.membership.instanceIdPrefix)) == (has(oldSelf.membership) && has(oldSelf.membership.instanceIdPrefix)) && (!has(self.membership) || !has(self.membership.instanceIdPrefix) || self.membership.instanceIdPrefix == oldSelf.membership.instanceIdPrefix)",message="membership.instanceIdPrefix cannot be changed: every member would be a stranger to the group"
 // +kubebuilder:validation:XValidation:rule="(has(self.membership) && has(self.membership.protocol) ? self.membership.protocol : 'Classic') == (has(oldSelf.membership) && has(oldSelf.membership.protocol) ? oldSelf.membership.protocol : 'Classic')",message="membership.protocol cannot be changed: delete the ConsumerGroup and create it anew (offsets are kept)"
@@ -179,6 +180,8 @@ type ScalingRules struct {
 // +kubebuilder:validation:XValidation:rule="has(self.canary) == (has(self.strategy) && self.strategy == 'Canary')",message="rollout.strategy Canary needs rollout.canary, which says in which steps; no other one has it"
 // +kubebuilder:validation:XValidation:rule="!((has(self.strategy) && self.strategy == 'BlueGreen' || has(self.canary) && has(self.canary.then) && self.canary.then == 'BlueGreen') && has(self.warm) && self.warm == 'Never')",message="rollout.warm cannot be Never with rollout.strategy BlueGreen, which waits for warm successors: set Auto or Always"
 // +kubebuilder:validation:XValidation:rule="!(has(self.strategy) && self.strategy == 'Recreate' && has(self.warm) && self.warm == 'Always')",message="rollout.warm cannot be Always with rollout.strategy Recreate, whose pods stop first: leave it out"
+// +kubebuilder:validation:XValidation:rule="!(has(self.handover) && self.handover == 'Overlap' && has(self.strategy) && self.strategy == 'Recreate')",message="rollout.handover cannot be Overlap with rollout.strategy Recreate, whose pods stop first: leave it out"
+// +kubebuilder:validation:XValidation:rule="!(has(self.handover) && self.handover == 'Overlap' && has(self.warm) && self.warm == 'Never')",message="rollout.handover cannot be Overlap with rollout.warm Never: its successors run beside their predecessors: set warm to Auto or Always"
 // +kubebuilder:validation:XValidation:rule="(has(self.gate) && has(self.gate.settledSeconds) ? self.gate.settledSeconds : 20) < (has(self.progressDeadlineSeconds) ? self.progressDeadlineSeconds : 600)",message="rollout.gate.settledSeconds must be less than rollout.progressDeadlineSeconds, or no slot can pass the gate in time"
 type Rollout struct {
 	// strategy says how. Rolling: slot by slot, each through the gate before the next.
@@ -209,6 +212,23 @@ type Rollout struct {
 	// +optional
 	// +kubebuilder:validation:Enum=Ordinal;Node;Zone
 	Order Order `json:"order,omitempty"`
+	// handover is how a slot goes from one pod to the next in a rollout. SameId: the
+	// predecessor ends, its successor starts under the same ids; the group does not
+	// rebalance, and the partitions of the slot wait for the way of the successor from its
+	// activation to its membership. Overlap: each slot has a second lane of ids (with -b
+	// after the plain ones), under which the successor joins beside its predecessor; when
+	// all of a batch are members those before stop, and their ids are removed: two
+	// rebalances for each batch of maxUnavailable slots, or for all of them by BlueGreen,
+	// however long programs take to start. It needs room for both, and suits programs that
+	// start slowly; the way back from a release, a canary's slots and those that do not
+	// consume go by SameId. Auto: Overlap when the measured way takes longer than two
+	// rebalances cost (two heartbeat intervals), and SameId as long as it was not measured,
+	// with membership.protocol Consumer, Kafka Streams, warm Never, or no room for two pods.
+	// status.handover says which, and why. With strategy Recreate there is none.
+	// Default: Auto.
+	// +optional
+	// +kubebuilder:validation:Enum=Auto;SameId;Overlap
+	Handover Handover `json:"handover,omitempty"`
 	// warm says whether a successor waits warm before its predecessor stops.
 	// Always: it does, however long it takes to find a node. Never: the predecessor
 	// stops first, and the consumer is away for as long as a pod takes to start.
@@ -245,6 +265,16 @@ const (
 	OrderOrdinal Order = "Ordinal"
 	OrderNode    Order = "Node"
 	OrderZone    Order = "Zone"
+)
+
+// Handover is how a slot goes from one pod to the next in a rollout.
+type Handover string
+
+// How a slot goes from one pod to the next.
+const (
+	HandoverAuto    Handover = "Auto"
+	HandoverSameID  Handover = "SameId"
+	HandoverOverlap Handover = "Overlap"
 )
 
 // Warm says whether a successor waits warm before its predecessor stops.

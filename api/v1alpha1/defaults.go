@@ -127,6 +127,14 @@ func (r Rollout) EffectiveStrategy() Strategy {
 	return r.Strategy
 }
 
+// EffectiveHandover is the handover, or its default.
+func (r Rollout) EffectiveHandover() Handover {
+	if r.Handover == "" {
+		return HandoverAuto
+	}
+	return r.Handover
+}
+
 // WaitsForPromotion says whether a person has to promote a release by BlueGreen.
 func (r Rollout) WaitsForPromotion() bool {
 	return r.BlueGreen != nil && r.BlueGreen.AutoPromote != nil && !*r.BlueGreen.AutoPromote

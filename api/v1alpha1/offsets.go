@@ -13,8 +13,8 @@ import (
 type TopicOffsets struct {
 	// topic that they are of.
 	Topic string `json:"topic"`
-	// offsets by partition, as in 0=1234,1=1250..1262,2=..80: partition 0 is at 1234; that of
-	// partition 1 is between the two, and that of partition 2 is at most 80.
+	// offsets by partition: 0=1234,1=1250..1262,2=..80 are one, one between two, and one that
+	// is at most 80.
 	Offsets string `json:"offsets"`
 }
 

@@ -31,6 +31,34 @@ type Naming struct {
 	// FirstNumber is the one of the first consumer in a pod: 1 with Kafka Streams, else
 	// 0.
 	FirstNumber int32
+	// Lane of ids: Plain, or Second for those beside them.
+	Lane string
+}
+
+// Every slot has two lanes of ids, so that two pods of it can be members side by side
+// while one hands over to the other (handover Overlap). The plain ids are one of them:
+// a group that never overlaps keeps them, and one that begins to needs no third lane and
+// no step in between. The other one is the plain id with -b after it. Of two texts the
+// shorter comes first, and a letter after every digit, so that all ids of a slot stay
+// between those of its neighbours, whatever lane those use: by Range a slot keeps its
+// place.
+const (
+	Plain  = ""
+	Second = "b"
+)
+
+// OtherLane is the one beside a lane.
+func OtherLane(lane string) string {
+	if lane == Plain {
+		return Second
+	}
+	return Plain
+}
+
+// In is the same naming in one of the lanes.
+func (n Naming) In(lane string) Naming {
+	n.Lane = lane
+	return n
 }
 
 // Base is what the pod of the slot with an ordinal is given as its instance id.
@@ -39,7 +67,11 @@ type Naming struct {
 // numeric order the same for up to 10,000 slots.
 func (n Naming) Base(ordinal int32) string {
 	digits := strconv.Itoa(int(ordinal))
-	return n.Prefix + "-" + "0000"[min(len(digits), 4):] + digits
+	base := n.Prefix + "-" + "0000"[min(len(digits), 4):] + digits
+	if n.Lane != Plain {
+		base += "-" + n.Lane
+	}
+	return base
 }
 
 // IDs are the instance ids of the members of a slot: the base if there is one that
@@ -57,17 +89,18 @@ func (n Naming) IDs(ordinal int32) []string {
 	return ids
 }
 
-// Stray says whether an id begins as those of a slot do and is none of them, and
-// which slot that is: the slot's program runs other consumers than it should, or
-// names them otherwise.
+// Stray says whether an id begins as those of a slot do and is none of them, in either
+// lane, and which slot that is: the slot's program runs other consumers than it should,
+// or names them otherwise.
 func (n Naming) Stray(id string) (ordinal int32, stray bool) {
 	rest, ok := strings.CutPrefix(id, n.Prefix+"-")
 	digits, _, _ := strings.Cut(rest, "-")
 	number, err := strconv.ParseInt(digits, 10, 32)
-	if !ok || err != nil || n.Base(int32(number)) != n.Prefix+"-"+digits {
+	slot, plain := int32(number), n.In(Plain)
+	if !ok || err != nil || plain.Base(slot) != n.Prefix+"-"+digits {
 		return 0, false
 	}
-	return int32(number), !slices.Contains(n.IDs(int32(number)), id)
+	return slot, !slices.Contains(plain.IDs(slot), id) && !slices.Contains(n.In(Second).IDs(slot), id)
 }
 
 // Slots is how many slots so many members are in.

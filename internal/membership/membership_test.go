@@ -160,3 +160,29 @@ func TestCanOwn(t *testing.T) {
 		t.Errorf("without topics %d can own a partition, want 0", got)
 	}
 }
+
+// The ids of a slot in both lanes stay between those of its neighbours in whatever lane,
+// so that by Range a slot keeps its place; and none of them is one of another slot.
+func TestLanesKeepTheOrderOfSlots(t *testing.T) {
+	for _, n := range []Naming{{Prefix: "orders"}, {Prefix: "orders", PerPod: 3}, {Prefix: "orders", PerPod: 1, Numbered: true, FirstNumber: 1}, {Prefix: "orders", PerPod: 12}} {
+		for _, ordinal := range []int32{0, 8, 9, 99, 999} {
+			own := slices.Concat(n.IDs(ordinal), n.In(Second).IDs(ordinal))
+			next := slices.Concat(n.IDs(ordinal+1), n.In(Second).IDs(ordinal+1))
+			if last, first := slices.Max(own), slices.Min(next); last >= first {
+				t.Errorf("%+v: %s of slot %d comes after %s", n, last, ordinal, first)
+			}
+			slices.Sort(own)
+			if len(slices.Compact(own)) != 2*len(n.IDs(ordinal)) {
+				t.Errorf("%+v: the lanes of slot %d share an id: %v", n, ordinal, own)
+			}
+			for _, id := range own {
+				if _, stray := n.Stray(id); stray {
+					t.Errorf("%+v: %s is taken for a stray", n, id)
+				}
+			}
+		}
+	}
+	if ordinal, stray := (Naming{Prefix: "orders"}).Stray("orders-0003-c"); !stray || ordinal != 3 {
+		t.Error("an id of a third lane is not taken for a stray")
+	}
+}

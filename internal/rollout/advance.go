@@ -101,13 +101,19 @@ func begin(v seen, state *v1alpha1.GroupState) string {
 	if byCommand && strategy == v1alpha1.StrategyCanary {
 		strategy, steps = v1alpha1.StrategyRolling, nil
 	}
+	handover, why := chooseHandover(v.Group, *state)
+	back := byCommand || state.Blue != nil && state.Blue.Revision == v.Group.Revision
+	if back && handover != "" {
+		handover, why = "", "what is gone back to takes the slots over under their ids"
+	}
 	state.Rollout = &v1alpha1.RolloutState{
+		Handover: handover, HandoverReason: why,
 		From: state.Stable, To: v.Group.Revision, Stage: v1alpha1.RolloutProgressing,
 		Strategy: strategy, Steps: steps, Then: v.Group.Then,
 		Awaits: v.Group.AwaitsPromotion && v.Group.Strategy == v1alpha1.StrategyBlueGreen,
 		Asks:   len(v.Queries) > 0,
 		// What a person goes back to is not judged: what it is gone back from may be worse.
-		Back:    byCommand || state.Blue != nil && state.Blue.Revision == v.Group.Revision,
+		Back:    back,
 		Full:    byCommand,
 		Attempt: attempt, Number: state.Rollouts + 1, RebalancesBefore: v.rebalancesSoFar(),
 		StartedAt: now, ProgressAt: now, Baseline: baseline,
@@ -220,7 +226,7 @@ func withdraw(v seen, state v1alpha1.GroupState, r *v1alpha1.RolloutState) {
 		return
 	}
 	for _, s := range v.inSize(state) {
-		untouched := s.holder.consuming() && s.holder.Revision != r.To && !missing[s.ordinal]
+		untouched := s.holder.consuming() && s.holder.Revision != r.To && !missing[s.ordinal] && s.beside == nil
 		if i, begun := slices.BinarySearch(r.Begun, s.ordinal); begun && untouched {
 			r.Begun = slices.Delete(slices.Clone(r.Begun), i, i+1)
 		}
@@ -239,8 +245,15 @@ func beginSlots(v seen, state *v1alpha1.GroupState, matter string) string {
 	if why := advanceSteps(v, state, matter); why != "" {
 		return why
 	}
+	keepToSameID(v, state)
+	if why := twoLanes(*state); why != "" {
+		return why
+	}
 	if together(r) {
-		return beginTogether(v, state)
+		return beginTogether(v, state, queue(v, *state))
+	}
+	if overlapsNow(r) {
+		return beginBatch(v, state)
 	}
 	started := ""
 	for _, s := range chosen(r, queue(v, *state)) {

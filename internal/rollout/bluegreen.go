@@ -32,11 +32,11 @@ func (v seen) budget(state v1alpha1.GroupState) int {
 	return v.Group.Budget
 }
 
-// beginTogether begins all slots when each can be handed over, and a person has said so if
+// beginTogether begins some slots when each can be handed over, and a person has said so if
 // one has to. What is gone back to is not asked for more: the gate has passed it before, and
 // what keeps the group from being fit may be what it is left for.
-func beginTogether(v seen, state *v1alpha1.GroupState) string {
-	r, next := state.Rollout, queue(v, *state)
+func beginTogether(v seen, state *v1alpha1.GroupState, next []slot) string {
+	r := state.Rollout
 	if len(next) == 0 {
 		return ""
 	}
@@ -61,6 +61,9 @@ func beginTogether(v seen, state *v1alpha1.GroupState) string {
 	r.ProgressAt = metav1.NewMicroTime(v.Now)
 	if recreates(r) {
 		return fmt.Sprintf("all pods stop, and those of revision %s start when the last has ended", r.To)
+	}
+	if len(next) == 1 {
+		return fmt.Sprintf("slot %d is being handed over to revision %s", next[0].ordinal, r.To)
 	}
 	return fmt.Sprintf("%d slots are being handed over to revision %s together", len(next), r.To)
 }
@@ -127,11 +130,11 @@ func (v seen) roomIsNeeded() bool {
 	})
 }
 
-// betweenHolders: a slot has no holder that runs, or is still to be handed over.
+// betweenHolders: a slot has no holder that runs, or two pods, or is still to be handed over.
 func betweenHolders(v seen, state v1alpha1.GroupState) bool {
 	r := state.Rollout
 	return slices.ContainsFunc(v.inSize(state), func(s slot) bool {
-		return s.holder == nil || s.holder.Deleting || !s.holder.Running || r != nil && s.holder.Revision != r.To
+		return s.holder == nil || s.beside != nil || s.holder.Deleting || !s.holder.Running || r != nil && s.holder.Revision != r.To
 	})
 }
 

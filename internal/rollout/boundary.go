@@ -14,7 +14,8 @@ import (
 // after the commits were read, they are the boundary. Else the boundary is known as a range:
 // from what was read before the handover to what was read after it. After a rebalance in the
 // middle of a rollout a partition may have been another slot's that runs the new revision
-// already: then nobody knows where that one began.
+// already: then nobody knows where that one began. By Overlap partitions change hands in
+// rebalances, and their boundaries are always ranges.
 
 // handsOver says whether a pass makes a pod of the update revision the holder of a slot.
 func handsOver(before, after v1alpha1.GroupState) bool {
@@ -29,6 +30,10 @@ func handsOver(before, after v1alpha1.GroupState) bool {
 func noteBoundaries(v seen, state *v1alpha1.GroupState) {
 	r := state.Rollout
 	if !underWay(r) {
+		return
+	}
+	if r.Handover == v1alpha1.HandoverOverlap {
+		noteFirsts(v, r)
 		return
 	}
 	for _, s := range v.inSize(*state) {
@@ -46,6 +51,54 @@ func noteBoundaries(v seen, state *v1alpha1.GroupState) {
 			r.Boundaries = withOffsets(r.Boundaries, found)
 		}
 	}
+}
+
+// noteFirsts notes the boundaries of a rollout by Overlap, whose partitions go to the new
+// revision in a rebalance, and may come and go: from what was committed when the rollout began
+// to what was when a reading first shows it to be the owner.
+func noteFirsts(v seen, r *v1alpha1.RolloutState) {
+	if v.reading == nil || v.reading.State != lag.StateStable {
+		return
+	}
+	noted, err := v1alpha1.ReadTopicOffsets(r.Boundaries)
+	if err != nil {
+		return
+	}
+	before := v.Window.Before(r.StartedAt.Time).Said()
+	found := map[lag.TopicPartition]v1alpha1.OffsetRange{}
+	for _, tp := range v.ownedUnder(r.To, v.reading) {
+		at := v.reading.Partition(tp).Committed
+		if _, known := noted[tp.Topic][tp.Partition]; known || at == nil {
+			continue
+		}
+		found[tp] = v1alpha1.OffsetRange{From: -1, To: *at}
+		if before == nil {
+			continue
+		}
+		if from := before.Partition(tp).Committed; from != nil && *from <= *at {
+			found[tp] = v1alpha1.OffsetRange{From: *from, To: *at}
+		}
+	}
+	r.Boundaries = withOffsets(r.Boundaries, found)
+}
+
+// ownedUnder are the partitions that a reading shows to be a revision's, or that may be:
+// whoever is listed under an id is taken for its new consumer, unless it is known to be the
+// one before.
+func (v seen) ownedUnder(revision string, r *lag.Reading) []lag.TopicPartition {
+	var all []lag.TopicPartition
+	for _, s := range append(v.besides(), v.slots...) {
+		if s.state.Holder == "" || s.state.Revision != revision || !r.At.After(s.state.Since.Time) {
+			continue
+		}
+		stayed := s.stayed(r)
+		for _, m := range s.members(r) {
+			if !slices.ContainsFunc(stayed, func(b lag.Member) bool { return b.MemberID == m.MemberID }) {
+				all = append(all, m.Assigned...)
+			}
+		}
+	}
+	return all
 }
 
 // hasRebalanced: the group was seen to rebalance since a rollout began.

@@ -188,6 +188,11 @@ func otherPartitions(v seen, state v1alpha1.GroupState) string {
 		r.CanaryHas = has
 		return ""
 	}
+	if !slices.ContainsFunc(r.Chosen, func(o int32) bool { return slices.Contains(r.Begun, o) }) {
+		r.CanaryHas = "" // nothing of it has the update yet
+		r.ChosenFor = r.Step
+		return ""
+	}
 	return fmt.Sprintf("a rebalance has given the canary %s, and it was given %s", shortened(has), shortened(r.CanaryHas))
 }
 

@@ -153,6 +153,11 @@ func stranger(v seen, _ v1alpha1.GroupState) string {
 		for _, id := range s.ids {
 			known[id] = true
 		}
+		if s.beside != nil {
+			for _, id := range s.beside.ids {
+				known[id] = true
+			}
+		}
 	}
 	var strangers []string
 	for _, m := range v.reading.Members {

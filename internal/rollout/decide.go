@@ -10,6 +10,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/membership"
 )
 
 // pollEvery is when to look again while something waits for time or a reading.
@@ -40,9 +41,14 @@ func Decide(in Input) Decision {
 		moving, why = advanceMove(v, &state)
 	} else {
 		why = advance(v, &state)
-		resizing = resize(v, &state)
 	}
 	notePhase(v, &state)
+	v = v.under(state)
+	settleLanes(v, &state)
+	v = v.under(state)
+	if state.Move == nil {
+		resizing = resize(v, &state)
+	}
 	v = v.under(state)
 	leaveOut(v, &state)
 	v = v.under(state)
@@ -51,14 +57,15 @@ func Decide(in Input) Decision {
 		proposals = append(proposals, propose(s, wantOf(v, state, s)))
 	}
 	actions := append(permit(v, &state, proposals), moving...)
+	closely, after := readClosely(v.under(state), state)
 	return Decision{
 		State:        state,
 		Actions:      actions,
 		MinAvailable: minAvailable(v.under(state), state),
-		ReadNow:      readNow(v.under(state), proposals) || handsOver(in.State, state),
+		ReadNow:      readNow(v.under(state), proposals) || handsOver(in.State, state) || closely,
 		Restarts:     restarts,
 		Report:       reportOf(v.under(state), state, why, resizing),
-		After:        pollEvery,
+		After:        after,
 	}
 }
 
@@ -66,9 +73,9 @@ func Decide(in Input) Decision {
 // change.
 type seen struct {
 	Input
-	pods    [][]*Pod   // by ordinal, oldest first
-	ids     [][]string // by ordinal
-	slots   []slot     // each at the index of its ordinal
+	pods    [][]*Pod      // by ordinal, oldest first
+	ids     [2][][]string // by lane and ordinal; nil: not asked for yet
+	slots   []slot        // each at the index of its ordinal
 	reading *lag.Reading
 	unknown string // why reading is nil
 	paused  string // why nothing new begins; "" if it may
@@ -84,6 +91,8 @@ type slot struct {
 	state   v1alpha1.SlotState // Holder is "" if there is none
 	holder  *Pod               // nil: there is none, or it vanished
 	others  []*Pod             // all other pods of the slot, oldest first
+	beside  *slot              // its other lane, while a pod has it; nil: none does
+	overlap overlapping        // how it goes over in the rollout that is under way
 }
 
 // viewOf is the input under its own state.
@@ -125,11 +134,11 @@ func (v seen) overridden(state *v1alpha1.GroupState) seen {
 // of which there is anything to say.
 func (v seen) under(state v1alpha1.GroupState) seen {
 	n := max(sizeOf(state), v.Desired, int32(len(v.pods)))
-	for _, s := range state.Slots {
+	for _, s := range state.Held() {
 		n = max(n, s.Ordinal+1)
 	}
-	for int(n) > len(v.ids) {
-		v.ids = append(v.ids, v.Group.Names.IDs(int32(len(v.ids))))
+	for lane := range v.ids {
+		v.ids[lane] = append(v.ids[lane], make([][]string, max(0, int(n)-len(v.ids[lane])))...)
 	}
 	v.slots = make([]slot, n)
 	for _, s := range state.Slots {
@@ -137,17 +146,30 @@ func (v seen) under(state v1alpha1.GroupState) seen {
 	}
 	for i := range v.slots {
 		s := &v.slots[i]
-		s.ordinal, s.ids = int32(i), v.ids[i]
-		if i >= len(v.pods) {
-			continue
-		}
-		s.others = v.pods[i]
-		if at := slices.IndexFunc(s.others, func(p *Pod) bool { return p.UID == s.state.Holder }); at >= 0 {
-			s.holder = s.others[at]
-			s.others = slices.Concat(s.others[:at], s.others[at+1:])
+		s.ordinal, s.ids = int32(i), v.idsIn(int32(i), s.state.Lane)
+		if i < len(v.pods) {
+			s.others = v.pods[i]
+			s.takeOut()
 		}
 	}
-	return v
+	return v.withBeside(state)
+}
+
+// idsIn are the ids of a slot in a lane.
+func (v seen) idsIn(ordinal int32, lane string) []string {
+	known := &v.ids[btoi(lane != membership.Plain)][ordinal]
+	if *known == nil {
+		*known = v.Group.Names.In(lane).IDs(ordinal)
+	}
+	return *known
+}
+
+// takeOut finds the slot's holder among its pods.
+func (s *slot) takeOut() {
+	if at := slices.IndexFunc(s.others, func(p *Pod) bool { return p.UID == s.state.Holder }); at >= 0 {
+		s.holder = s.others[at]
+		s.others = slices.Concat(s.others[:at], s.others[at+1:])
+	}
 }
 
 // lost slots have a holder of which nobody can say whether it still runs.
@@ -162,10 +184,15 @@ func (s slot) warm(revision string) bool {
 // spare is a pod of the slot that waits, or will, to take it over: one that can stay on
 // its node rather than another, then a warm one.
 func (s slot) spare(revision string) *Pod {
+	return s.spareIn(s.laneOf(revision), revision)
+}
+
+// spareIn is the same for a lane: a pod is told its ids when it is made.
+func (s slot) spareIn(lane, revision string) *Pod {
 	rank := func(p *Pod) int { return 2*btoi(p.Draining != "") + btoi(!p.Warm) }
 	var found *Pod
 	for _, p := range s.others {
-		if p.spare() && p.Revision == revision && (found == nil || rank(p) < rank(found)) {
+		if p.spare() && p.Revision == revision && p.Lane == lane && (found == nil || rank(p) < rank(found)) {
 			found = p
 		}
 	}
@@ -213,7 +240,7 @@ func forget(state *v1alpha1.GroupState, ordinal int32) {
 // persisted.
 func hold(v seen, state *v1alpha1.GroupState, s slot, p *Pod) {
 	kept := slotState(state, s.ordinal)
-	kept.Holder, kept.Pod, kept.Revision = p.UID, p.Name, p.Revision
+	kept.Holder, kept.Pod, kept.Revision, kept.Lane = p.UID, p.Name, p.Revision, p.Lane
 	kept.Since, kept.LostSince = metav1.NewMicroTime(v.Now), nil
 	kept.MemberBefore, kept.Restarts, kept.Refused = s.memberBefore(v.Window), 0, 0
 	kept.RetryAt, kept.Failure, kept.Barred = nil, "", false

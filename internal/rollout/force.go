@@ -35,7 +35,7 @@ const (
 // 4.4 with Java and librdkafka), and a cooperative one that restarts between two
 // rebalances leaves what it was to get.
 func force(v seen, state *v1alpha1.GroupState) []Action {
-	if v.reading == nil || sizeOf(*state) == 0 || resizeLeaves(*state) != "" || v.anyAbsent(v.slots) {
+	if v.reading == nil || sizeOf(*state) == 0 || resizeLeaves(*state) != "" || len(state.Beside) > 0 || v.anyAbsent(v.slots) {
 		return nil
 	}
 	unowned, unsubscribed := v.reading.Unowned(), v.unsubscribed()

@@ -66,6 +66,9 @@ type evidence struct {
 
 // gate judges a begun slot: the first check that does not pass decides.
 func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
+	if s.beside != nil {
+		return gateBeside(v, state, s)
+	}
 	if s.holder != nil && s.holder.Deleting {
 		return waits("slot %d: pod %s has yet to end%s", s.ordinal, s.holder.Name, problemOf(s.holder))
 	}
@@ -78,7 +81,7 @@ func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
 		since = at.Time
 	}
 	e.joined = v.Window.Since(since).Tail(func(r *lag.Reading) bool {
-		return r.Err == "" && r.State == lag.StateStable && v.joined(s, r)
+		return r.Err == "" && r.State == lag.StateStable && v.joined(s, r) && v.doubled(state, r) == ""
 	})
 	e.settled = e.joined.Tail(func(r *lag.Reading) bool { return e.unsettled(r) == "" })
 	e.owned = v.judged(s.members(v.reading))

@@ -49,6 +49,10 @@ type Group struct {
 	// PauseOnChange: a canary stops when a rebalance gives it other partitions; else it goes
 	// back.
 	PauseOnChange bool
+	// Handover of slots in the next rollout; "" is SameId. Stateful: the consumers have
+	// state that follows their partitions, as with Kafka Streams.
+	Handover v1alpha1.Handover
+	Stateful bool
 	// AwaitsPromotion: a rollout by BlueGreen hands nothing over before it is promoted.
 	AwaitsPromotion bool
 	// Commands that stand as annotations, by their names.
@@ -91,6 +95,7 @@ type Pod struct {
 	UID      types.UID
 	Version  string // resourceVersion
 	Ordinal  int32
+	Lane     string // of instance ids that it was made for
 	Revision string
 	Created  time.Time
 	// Warm: the pod waits for its activation.
@@ -181,6 +186,7 @@ type Action struct {
 	Kind     ActionKind
 	Ordinal  int32
 	Revision string        // CreatePod
+	Lane     string        // CreatePod: of instance ids that it is told
 	Suffix   string        // CreatePod: ends the pod's name
 	AtOnce   bool          // CreatePod: nobody holds the slot, so nothing is to be proven first
 	Session  time.Duration // CreatePod: the session timeout of its consumers
@@ -247,6 +253,9 @@ type Report struct {
 	Settled string
 	// Findings are about clients that are not what the spec says, the gravest first.
 	Findings []Finding
+	// Handover by which slots go over, or would, and why.
+	Handover v1alpha1.Handover
+	Why      string
 	// Differs is how the partitions are shared otherwise than the spec lets expect; ""
 	// if they are not, or nothing can be said.
 	Differs string

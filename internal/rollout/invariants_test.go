@@ -125,7 +125,7 @@ func (c *checker) touch(p *simPod) {
 
 // decision checks a decision against what it was made from.
 func (c *checker) decision(in Input, d Decision) string {
-	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, pauseHolds, movesOnRequest, enoughAvailable, beginsTogether, onlyChosen, onlyPersisted, endsAreKept, goesByAnswers} {
+	for _, check := range []func(Input, Decision) string{unknownIsNotZero, whole, calmMembership, oneAtATime, followedFirst, calmLanes, pauseHolds, movesOnRequest, enoughAvailable, beginsTogether, onlyChosen, onlyPersisted, endsAreKept, goesByAnswers} {
 		if broken := check(in, d); broken != "" {
 			return broken
 		}
@@ -193,7 +193,7 @@ func leftBehind(in Input, d Decision, act Action) string {
 		return slices.ContainsFunc(act.Members, func(ref MemberRef) bool { return ref.InstanceID == id })
 	}
 	for _, s := range in.State.Slots {
-		ids := idsOf(in.Group.Names, s.Ordinal)
+		ids := idsOf(in.Group.Names.In(s.Lane), s.Ordinal)
 		if s.Ordinal < *d.State.Size || !slices.ContainsFunc(ids, removed) || s.LostSince != nil {
 			continue // a lost one may have come back with some of them
 		}
@@ -228,7 +228,7 @@ func calmMembership(in Input, d Decision) string {
 	}
 	for ordinal := range *in.State.Size {
 		runs := consumingIn(in, holderIn(in.State, ordinal))
-		for _, id := range idsOf(in.Group.Names, ordinal) {
+		for _, id := range idsOf(in.Group.Names.In(laneIn(in.State, ordinal)), ordinal) {
 			_, listed := r.Member(id)
 			switch {
 			case forced && listed && !runs:
@@ -305,7 +305,7 @@ func comesAnew(in Input, d Decision, r *lag.Reading) bool {
 		if s.Holder == "" || s.Holder == holderIn(in.State, s.Ordinal) || adopted {
 			return false
 		}
-		return !slices.ContainsFunc(idsOf(in.Group.Names, s.Ordinal), func(id string) bool {
+		return !slices.ContainsFunc(idsOf(in.Group.Names.In(s.Lane), s.Ordinal), func(id string) bool {
 			_, listed := r.Member(id)
 			return listed
 		})
@@ -321,7 +321,8 @@ func enoughAvailable(in Input, d Decision) string {
 	available := func(ordinal int32) bool { return availableIn(in, ordinal) && !failedIn(d.State, ordinal) }
 	stopped := map[int32]bool{}
 	for _, act := range d.Actions {
-		if act.Kind == DeletePod && act.UID == holderIn(in.State, act.Ordinal) && available(act.Ordinal) {
+		followed := holderIn(d.State, act.Ordinal) != "" && besideIn(in.State, act.Ordinal).Holder == holderIn(d.State, act.Ordinal)
+		if act.Kind == DeletePod && act.UID == holderIn(in.State, act.Ordinal) && available(act.Ordinal) && !followed {
 			stopped[act.Ordinal] = true
 		}
 	}
@@ -395,7 +396,7 @@ func onlyChosen(in Input, d Decision) string {
 // persisted first is activated.
 func onlyPersisted(in Input, d Decision) string {
 	for _, act := range d.Actions {
-		if act.Kind == ActivatePod && act.UID != holderIn(d.State, act.Ordinal) {
+		if act.Kind == ActivatePod && act.UID != holderIn(d.State, act.Ordinal) && act.UID != besideIn(d.State, act.Ordinal).Holder {
 			return fmt.Sprintf("invariant 6: %s is activated before it is persisted", act.Pod)
 		}
 	}
@@ -406,7 +407,8 @@ func onlyPersisted(in Input, d Decision) string {
 // written, or when nobody will ever tell of it.
 func endsAreKept(in Input, d Decision) string {
 	for _, act := range d.Actions {
-		if act.Kind == ReleasePod && act.UID == holderIn(d.State, act.Ordinal) && !forsakenIn(in, act.UID) {
+		holds := act.UID == holderIn(d.State, act.Ordinal) || act.UID == besideIn(d.State, act.Ordinal).Holder
+		if act.Kind == ReleasePod && holds && !forsakenIn(in, act.UID) {
 			return fmt.Sprintf("invariant 6: %s is let go and its end is not written", act.Pod)
 		}
 	}
@@ -449,7 +451,7 @@ func availableIn(in Input, ordinal int32) bool {
 	if i < 0 || !r.At.After(in.State.Slots[i].Since.Time) {
 		return false
 	}
-	for _, id := range idsOf(in.Group.Names, ordinal) {
+	for _, id := range idsOf(in.Group.Names.In(in.State.Slots[i].Lane), ordinal) {
 		m, listed := r.Member(id)
 		if !listed || m.Left || m.MemberID == "" || before(in.State.Slots[i].MemberBefore, m.MemberID) {
 			return false

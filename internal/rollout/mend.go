@@ -25,7 +25,22 @@ const lostRetry = 60 * time.Second
 // before its object goes, or its crash, notes that one is lost, and frees the slot of
 // a lost one whose id stayed away.
 func mend(v seen, state *v1alpha1.GroupState) {
-	for _, s := range v.slots {
+	mendSlots(v, state, v.slots)
+	other := otherLanes(*state)
+	mendSlots(v, &other, v.besides())
+	state.Beside = other.Slots
+	for _, s := range v.under(*state).slots {
+		if s.state.Holder == "" {
+			adopt(v, state, s)
+		}
+	}
+	if state.Size == nil {
+		adoptSize(state)
+	}
+}
+
+func mendSlots(v seen, state *v1alpha1.GroupState, slots []slot) {
+	for _, s := range slots {
 		switch {
 		case s.lost():
 			mendLost(v, slotState(state, s.ordinal), s)
@@ -40,14 +55,6 @@ func mend(v seen, state *v1alpha1.GroupState) {
 				slotState(state, s.ordinal).Ousted = micro(at)
 			}
 		}
-	}
-	for _, s := range v.under(*state).slots {
-		if s.state.Holder == "" {
-			adopt(v, state, s)
-		}
-	}
-	if state.Size == nil {
-		adoptSize(state)
 	}
 }
 
@@ -126,11 +133,17 @@ func replaced(v seen, state *v1alpha1.GroupState, s slot, read lag.Window) {
 func Hold(in Input) (v1alpha1.GroupState, []Action) {
 	state := *in.State.DeepCopy()
 	v := viewOf(in)
-	for _, s := range v.slots {
-		if s.holder != nil && s.holder.Ended {
-			noteEnd(v, &state, s)
+	noteEnds := func(state *v1alpha1.GroupState, slots []slot) {
+		for _, s := range slots {
+			if s.holder != nil && s.holder.Ended {
+				noteEnd(v, state, s)
+			}
 		}
 	}
+	other := otherLanes(state)
+	noteEnds(&state, v.slots)
+	noteEnds(&other, v.besides())
+	state.Beside = other.Slots
 	return state, Releases(in.Pods, state)
 }
 
@@ -159,10 +172,13 @@ func stayedAway(v seen, s slot) bool {
 // when the end of the slot's last holder was noted is that one, as it was seen before.
 func adopt(v seen, state *v1alpha1.GroupState, s slot) {
 	for _, p := range s.others {
-		if p.active() && p.Created.After(s.state.Since.Time) {
+		if p.active() && p.Created.After(s.state.Since.Time) && (p.Lane == s.state.Lane || s.state.Since.IsZero()) {
 			kept := slotState(state, s.ordinal)
-			kept.Holder, kept.Pod, kept.Revision = p.UID, p.Name, p.Revision
+			kept.Holder, kept.Pod, kept.Revision, kept.Lane = p.UID, p.Name, p.Revision, p.Lane
 			kept.Since = metav1.NewMicroTime(v.Now)
+			if s.state.Since.IsZero() {
+				adoptBeside(v, state, s, p.Lane)
+			}
 			return
 		}
 	}

@@ -107,6 +107,14 @@ var mutations = []struct {
 		"case len(missing) <= v.Group.Budget ", "case len(missing) <= v.Group.Budget+9 ",
 		"invariant 5",
 	}, {
+		"a holder gives way before its successor is a member", "overlap.go",
+		"return b.holder.consuming() && v.joined(b, v.reading)", "return b.holder.consuming()",
+		"overlap",
+	}, {
+		"successors join while an id is absent", "overlap.go",
+		"removing || v.anyAbsent(v.slots) {", "removing {",
+		"invariant 2",
+	}, {
 		"a slot is absent when all of its ids are", "members.go",
 		"return !s.holder.consuming() && len(s.members(r)) > 0", "return !s.holder.consuming() && len(s.members(r)) == len(s.ids)",
 		"invariant 2",

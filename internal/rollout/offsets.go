@@ -189,7 +189,7 @@ func noteBefore(v seen, m *v1alpha1.MoveState) {
 
 // left is which pod may still consume; "" if none does.
 func (v seen) left() string {
-	for _, s := range v.slots {
+	for _, s := range append(v.besides(), v.slots...) {
 		if s.state.Holder != "" {
 			return fmt.Sprintf("slot %d: pod %s has yet to end%s", s.ordinal, s.state.Pod, problemOf(s.holder))
 		}
@@ -203,7 +203,7 @@ func (v seen) left() string {
 // stoppedAt is when the last slot's end was noted.
 func (v seen) stoppedAt(state v1alpha1.GroupState) time.Time {
 	last := state.Move.StartedAt.Time
-	for _, s := range state.Slots {
+	for _, s := range slices.Concat(state.Slots, state.Beside) {
 		if s.Since.After(last) {
 			last = s.Since.Time
 		}

@@ -120,6 +120,7 @@ func (o *simOperator) input() Input {
 	in.Group.AwaitsPromotion, in.Group.Commands = w.awaitsPromotion, w.commands
 	in.Group.PauseOnChange = w.pauseOnChange
 	in.Group.Steps, in.Group.Then = obj.spec.Steps, obj.spec.Then
+	in.Group.Handover = obj.spec.Handover
 	in.Group.Strategy, in.Group.KeepBlue = obj.spec.Strategy, obj.spec.KeepBlue
 	if !w.refusedAt.IsZero() && w.now.Sub(w.refusedAt) < time.Minute {
 		in.Group.NoRoom = "exceeded quota"
@@ -167,7 +168,7 @@ func holderMissing(in Input) bool {
 	for _, p := range in.Pods {
 		known[string(p.UID)] = true
 	}
-	for _, s := range in.State.Slots {
+	for _, s := range in.State.Held() {
 		if s.Holder != "" && !known[string(s.Holder)] {
 			return true
 		}
@@ -213,7 +214,7 @@ func (o *simOperator) run(killAfter int) (in Input, d Decision, killed bool) {
 func (w *world) apply(a Action) {
 	switch a.Kind {
 	case CreatePod:
-		w.createPod(a.Ordinal, a.Revision, a.Suffix, a.Session)
+		w.createPod(a)
 	case ActivatePod:
 		p := w.find(a.Pod, a.UID)
 		switch {

@@ -42,7 +42,9 @@ func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
 		}
 	}
 	disruptions := removals(v, state, proposals)
-	disruptions = append(disruptions, handovers(v, *state, proposals, len(disruptions) > 0)...)
+	removing := len(disruptions) > 0
+	disruptions = append(disruptions, handovers(v, *state, proposals, removing)...)
+	actions = append(actions, overlaps(v, state, proposals, removing)...)
 	if len(disruptions) == 0 && state.Move == nil {
 		disruptions = force(v, state)
 	}
@@ -56,7 +58,7 @@ func Releases(pods []Pod, state v1alpha1.GroupState) []Action {
 	var actions []Action
 	for i := range pods {
 		p := &pods[i]
-		holds := slices.ContainsFunc(state.Slots, func(s v1alpha1.SlotState) bool { return s.Holder == p.UID })
+		holds := slices.ContainsFunc(state.Held(), func(s v1alpha1.SlotState) bool { return s.Holder == p.UID })
 		if p.Deleting && p.Kept && (p.Forsaken || !holds && !p.active()) {
 			actions = append(actions, Action{Kind: ReleasePod, Ordinal: p.Ordinal, Pod: p.Name, UID: p.UID})
 		}
@@ -69,7 +71,7 @@ func tend(p proposal, session time.Duration) []Action {
 	var actions []Action
 	for _, c := range p.create {
 		actions = append(actions, Action{
-			Kind: CreatePod, Ordinal: p.slot.ordinal, Revision: c.revision, Suffix: suffix(p.slot, c.revision), AtOnce: c.atOnce, Session: session,
+			Kind: CreatePod, Ordinal: p.slot.ordinal, Revision: c.revision, Lane: c.lane, Suffix: suffix(p.slot, c), AtOnce: c.atOnce, Session: session,
 		})
 	}
 	for _, pod := range p.delete {
@@ -97,7 +99,8 @@ func handovers(v seen, state v1alpha1.GroupState, proposals []proposal, removing
 	if v.reading == nil && !blind {
 		return nil
 	}
-	unsteady := v.reading != nil && v.reading.Rebalancing() && !blind || removing && !v.Group.Consumer
+	changing := (removing || len(state.Beside) > 0) && !v.Group.Consumer
+	unsteady := v.reading != nil && v.reading.Rebalancing() && !blind || changing
 	var ready []proposal
 	for _, p := range proposals {
 		if p.move == handover {
@@ -118,20 +121,25 @@ func handovers(v seen, state v1alpha1.GroupState, proposals []proposal, removing
 			continue
 		}
 		missing[p.slot.ordinal] = true
-		why := fmt.Sprintf("revision %s takes slot %d over", p.run, p.slot.ordinal)
-		if p.again != "" {
-			why = fmt.Sprintf("another pod takes slot %d over: %s", p.slot.ordinal, p.again)
-		}
-		if p.leaves != "" {
-			why = fmt.Sprintf("slot %d moves to another node: %s", p.slot.ordinal, p.leaves)
-		}
-		a := deletion(p.pod, why)
+		a := deletion(p.pod, p.why())
 		if !p.slot.warm(p.run) {
 			a.First = p.first
 		}
 		actions = append(actions, a)
 	}
 	return actions
+}
+
+// why a holder is stopped for its successor.
+func (p proposal) why() string {
+	switch {
+	case p.leaves != "":
+		return fmt.Sprintf("slot %d moves to another node: %s", p.slot.ordinal, p.leaves)
+	case p.again != "":
+		return fmt.Sprintf("another pod takes slot %d over: %s", p.slot.ordinal, p.again)
+	default:
+		return fmt.Sprintf("revision %s takes slot %d over", p.run, p.slot.ordinal)
+	}
 }
 
 // failedGate: the slot runs what a rollout is undone for, and has not passed.

@@ -3,9 +3,12 @@ package rollout
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/util/rand"
+
+	"github.com/kohort-dev/kohort/internal/membership"
 )
 
 // move is what shall happen to a slot, if it is permitted.
@@ -26,6 +29,8 @@ const (
 	renew
 	// leave: stop a holder whose slot is left out of the group, or for which all stop.
 	leave
+	// join: the successor becomes a member beside the holder.
+	join
 	// discard: stop a holder that was never activated.
 	discard
 	// remove: the slot is ended or lost and its id shall leave the group.
@@ -37,7 +42,7 @@ const (
 type proposal struct {
 	slot   slot
 	move   move
-	pod    *Pod   // take, activate, handover, shrink, leave, renew, discard
+	pod    *Pod   // take, join, activate, handover, shrink, leave, renew, discard
 	run    string // the wanted revision
 	first  string // why the holder goes before its successor is warm
 	leaves string // why it leaves its node
@@ -50,7 +55,8 @@ type proposal struct {
 // creation is a pod to be made.
 type creation struct {
 	revision string
-	atOnce   bool // nobody holds the slot: it consumes when this pod does
+	lane     string // of ids that it is told
+	atOnce   bool   // nobody holds the slot: it consumes when this pod does
 }
 
 // propose is the slot machine, the same for everything that wants.
@@ -77,25 +83,27 @@ func next(s slot, w want) (move, *Pod) {
 	case !h.Activated:
 		return discard, h
 	}
-	return nextOfActive(s, w), h
+	return nextOfActive(s, w)
 }
 
 // nextOfActive is the next move of a slot whose holder may consume.
-func nextOfActive(s slot, w want) move {
-	isOther, follower := s.holder.Revision != w.run, w.first != "" || s.warm(w.run)
+func nextOfActive(s slot, w want) (move, *Pod) {
+	h := s.holder
 	switch {
 	case w.run == "":
-		return shrink
+		return shrink, h
 	case w.leftOut, w.halt != "":
-		return leave
+		return leave, h
 	case w.renew:
-		return renew
-	case (isOther || w.again != "") && follower:
-		return handover
+		return renew, h
+	case s.joins(w.run):
+		return nextBeside(s, w)
+	case (h.Revision != w.run || w.again != "") && (w.first != "" || s.warm(w.run)):
+		return handover, h
 	case w.elsewhere != "" && s.movesTo(w.run) && s.warm(w.run):
-		return handover
+		return handover, h
 	}
-	return stay
+	return stay, nil
 }
 
 // nextOfFree is the next move of a slot that nobody holds. One that nobody wants either
@@ -113,12 +121,11 @@ func nextOfFree(s slot, w want) (move, *Pod) {
 // occupied says whether a pod that is not the holder may run the slot's
 // consumer. It never should; if it does, nobody else is let in.
 func (s slot) occupied() bool {
-	for _, p := range s.others {
-		if p.active() {
-			return true
-		}
-	}
-	return false
+	return s.occupiedIn(s.state.Lane)
+}
+
+func (s slot) occupiedIn(lane string) bool {
+	return slices.ContainsFunc(s.others, func(p *Pod) bool { return p.active() && p.Lane == lane })
 }
 
 // movesTo says whether a pod of a revision waits that can stay where it is.
@@ -133,16 +140,19 @@ func missing(s slot, w want) []creation {
 	stands := s.holder != nil && !s.holder.Deleting
 	holds := stands && s.holder.Revision == w.run
 	follows := stands && w.first != "" // only when the holder is on its way out
-	if w.run != "" && !holds && !follows && s.spare(w.run) == nil {
-		pods = append(pods, creation{w.run, !stands})
+	add := func(revision string, atOnce bool) {
+		pods = append(pods, creation{revision, s.laneOf(revision), atOnce})
+	}
+	if w.run != "" && !holds && !follows && s.spare(w.run) == nil && !s.meets(w.run) {
+		add(w.run, !stands)
 	}
 	elsewhere := w.elsewhere != "" && !s.movesTo(w.run)
 	again := w.again != "" && !follows && s.spare(w.run) == nil
 	if holds && (elsewhere || again) {
-		pods = append(pods, creation{w.run, false})
+		add(w.run, false)
 	}
 	if w.keep != "" && w.keep != w.run && s.spare(w.keep) == nil {
-		pods = append(pods, creation{w.keep, false})
+		add(w.keep, false)
 	}
 	return pods
 }
@@ -158,6 +168,10 @@ func unwanted(s slot, w want) []*Pod {
 	if w.keep != "" && w.keep != w.run {
 		useful[s.spare(w.keep)] = true
 	}
+	if r := s.overlap.to; r != "" && (w.keep == r || w.run == r && !holds) {
+		// Whether the holder consumes may change again, and with it the lane.
+		useful[s.spareIn(membership.Plain, r)], useful[s.spareIn(membership.Second, r)] = true, true
+	}
 	var pods []*Pod
 	for _, p := range s.others {
 		if !p.Deleting && !useful[p] {
@@ -170,9 +184,12 @@ func unwanted(s slot, w want) []*Pod {
 // suffix ends a pod's name. It is the same each time the same pod is wanted, so
 // that an operator that does not see its own pod yet makes no second one; and
 // another one for a successor, which stands beside its predecessor.
-func suffix(s slot, revision string) string {
+func suffix(s slot, c creation) string {
 	h := fnv.New32a()
-	fmt.Fprintf(h, "%d/%s/%s", s.ordinal, revision, s.state.Holder)
+	fmt.Fprintf(h, "%d/%s/%s", s.ordinal, c.revision, s.state.Holder)
+	if c.lane != membership.Plain {
+		fmt.Fprintf(h, "/%s", c.lane)
+	}
 	for _, p := range s.others {
 		if p.Deleting && !p.Activated {
 			fmt.Fprintf(h, "/%s", p.UID) // it may hang for ever, and keeps its name

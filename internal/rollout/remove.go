@@ -53,6 +53,7 @@ func removals(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action
 		}
 	}
 	add(leaving(v, state, proposals), "their slots are not wanted any more")
+	add(v.leavers(*state, starting), "their slots are held under other ids")
 	if len(members) == 0 {
 		return nil
 	}
@@ -164,7 +165,10 @@ func leaving(v seen, state *v1alpha1.GroupState, proposals []proposal) []lag.Mem
 // anyAbsent: one of some slots is in the group and does not answer, or not yet. A
 // rebalance of a classic group would wait for it now.
 func (v seen) anyAbsent(slots []slot) bool {
-	return slices.ContainsFunc(slots, func(s slot) bool { return !v.Group.Consumer && s.absent(v.reading) || v.starting(s) })
+	return slices.ContainsFunc(slots, func(s slot) bool {
+		beside := s.beside != nil && s.beside.absent(v.reading)
+		return !v.Group.Consumer && (s.absent(v.reading) || beside) || v.starting(s)
+	})
 }
 
 // starting slots have a consumer that runs, and has not joined yet in the place of the

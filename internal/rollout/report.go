@@ -15,6 +15,7 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 	slots := v.inSize(state)
 	r.count(v, slots)
 	r.Problems = problems(v, state)
+	r.Handover, r.Why = HandoverOf(v.Group, state)
 	if v.reading != nil {
 		r.Settled = unsettled(v, state, v.reading)
 		r.Findings = v.findings(state)
@@ -36,7 +37,7 @@ func reportOf(v seen, state v1alpha1.GroupState, rolling, resizing string) Repor
 	r.Message = strings.Join(append([]string{r.Message}, ofCommands(v, state)...), "; ")
 	rolledBack := state.Rollout != nil && state.Rollout.Stage == v1alpha1.RolloutRolledBack
 	waits := v.awaitsPromotion(state) || v.holdsStep(state)
-	r.Hurry = r.Phase != v1alpha1.PhaseRunning && r.Phase != v1alpha1.PhasePaused && !rolledBack && !waits
+	r.Hurry = r.Phase != v1alpha1.PhaseRunning && r.Phase != v1alpha1.PhasePaused && !rolledBack && !waits || len(state.Beside) > 0
 	return r
 }
 
@@ -89,6 +90,9 @@ func problems(v seen, state v1alpha1.GroupState) []string {
 		pods := s.others
 		if s.holder != nil {
 			pods = append([]*Pod{s.holder}, pods...)
+		}
+		if s.beside != nil && s.beside.holder != nil {
+			pods = append(slices.Clone(pods), s.beside.holder)
 		}
 		for _, p := range pods {
 			if p.Problem != "" && !p.Ended && !standsAsBlue(state, p) {

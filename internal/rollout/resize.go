@@ -117,6 +117,9 @@ func resizeWaits(v seen, state v1alpha1.GroupState) string {
 	if underWay(state.Rollout) && !v.awaitsPromotion(state) {
 		return "a rollout is under way"
 	}
+	if why := twoLanes(state); why != "" {
+		return why
+	}
 	return resizeLeaves(state)
 }
 
@@ -183,6 +186,9 @@ func unsettledBut(v seen, state v1alpha1.GroupState, r *lag.Reading, but exempt)
 		if why := v.notJoined(s, r); why != "" {
 			return why
 		}
+	}
+	if id := v.doubled(state, r); id != "" {
+		return fmt.Sprintf("%s is in the group beside the other id of its slot", id)
 	}
 	return v.groupUnsettled(r, len(slots) > 0, but.fresh)
 }

@@ -71,6 +71,8 @@ func unfitToRestart(v seen, state v1alpha1.GroupState, s slot) string {
 		return ""
 	case v.Desired != sizeOf(state):
 		return "the group is being scaled"
+	case len(state.Beside) > 0:
+		return twoLanes(state)
 	}
 	for _, other := range v.inSize(state) {
 		if missing[other.ordinal] {

@@ -3,6 +3,7 @@ package rollout
 import (
 	"flag"
 	"fmt"
+	"math/rand"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -91,6 +92,9 @@ func simulate(seed int64, telling bool) *simulation {
 	}
 	if w.warm != v1alpha1.WarmAlways && w.rng.Intn(2) == 0 {
 		w.room = []room{cramped, quota}[w.rng.Intn(2)]
+	}
+	if chance := rand.New(rand.NewSource(seed)); chance.Intn(2) == 0 {
+		w.overlaps, w.joinsAfter = chance, time.Duration(chance.Intn(8))*time.Second
 	}
 	w.object.spec = simSpec{Revision: "r0-good", Desired: 1 + int32(w.rng.Intn(6)), Budget: 1 + w.rng.Intn(2)}
 	w.readsAtOnce, w.pauseOnChange = seed%2 == 0, seed%3 == 0
@@ -262,8 +266,17 @@ func summary(state v1alpha1.GroupState) string {
 	fmt.Fprintf(&b, "   state: %s, stable %s:", size, state.Stable)
 	for _, s := range state.Slots {
 		fmt.Fprintf(&b, " %d=%s(%s)", s.Ordinal, s.Holder, s.Revision)
+		if s.Lane != "" {
+			b.WriteString(s.Lane)
+		}
 		if s.LostSince != nil {
 			b.WriteString(" lost")
+		}
+	}
+	for _, s := range state.Beside {
+		fmt.Fprintf(&b, " beside %d=%s(%s)%s", s.Ordinal, s.Holder, s.Revision, s.Lane)
+		if s.Leaving {
+			b.WriteString(" leaving")
 		}
 	}
 	if state.Blue != nil {
@@ -303,6 +316,9 @@ func (s *simulation) calm() {
 func (w *world) drawStrategy() {
 	spec := &w.object.spec
 	spec.Strategy, spec.KeepBlue, spec.Steps, spec.Then = "", 0, nil, ""
+	if w.overlaps != nil {
+		spec.Handover = []v1alpha1.Handover{v1alpha1.HandoverOverlap, v1alpha1.HandoverOverlap, v1alpha1.HandoverAuto, v1alpha1.HandoverSameID}[w.overlaps.Intn(4)]
+	}
 	if w.rng.Intn(4) == 0 {
 		spec.Strategy, spec.Then = v1alpha1.StrategyCanary, v1alpha1.StrategyRolling
 		if w.warm != v1alpha1.WarmNever && w.rng.Intn(2) == 0 {
@@ -361,6 +377,9 @@ func (s *simulation) unfinished() string {
 	}
 	if state.Size == nil || *state.Size != w.object.spec.Desired || len(state.Slots) != int(w.object.spec.Desired) {
 		return fmt.Sprintf("size %v with %d slots, desired are %d", state.Size, len(state.Slots), w.object.spec.Desired)
+	}
+	if len(state.Beside) > 0 {
+		return twoLanes(state)
 	}
 	if state.Rollout != nil && state.Rollout.Stage != v1alpha1.RolloutRolledBack {
 		return "the rollout is " + string(state.Rollout.Stage)

@@ -47,6 +47,27 @@ func TestStories(t *testing.T) {
 			desc:   "Three slots, strategy BlueGreen. The user applies a revision whose consumers join and commit nothing.",
 			before: func(w *world) { w.blueGreen("r1-stalled") },
 		}, {
+			name: "overlap", lasts: 60 * time.Second,
+			desc: "Three slots, strategy BlueGreen, handover Overlap; a program takes 7 seconds and more to start. The user applies a good revision.",
+			before: func(w *world) {
+				w.blueGreen("r1-good")
+				w.object.spec.Handover, w.joinsAfter = v1alpha1.HandoverOverlap, 7*time.Second
+			},
+		}, {
+			name: "overlap-rolling", lasts: 90 * time.Second,
+			desc: "Three slots, maxUnavailable 2, handover Overlap; a program takes 5 seconds and more to start. The user applies a good revision.",
+			before: func(w *world) {
+				spec := &w.object.spec
+				spec.Revision, spec.Budget, spec.Handover, w.joinsAfter = "r1-good", 2, v1alpha1.HandoverOverlap, 5*time.Second
+			},
+		}, {
+			name: "overlap-bad", lasts: 90 * time.Second,
+			desc: "Three slots, strategy BlueGreen, handover Overlap. The user applies a revision whose consumers never join.",
+			before: func(w *world) {
+				w.blueGreen("r1-unjoined")
+				w.object.spec.Handover = v1alpha1.HandoverOverlap
+			},
+		}, {
 			name: "canary", lasts: 90 * time.Second,
 			desc: "Three slots, strategy Canary with one step: partition orders-5, and 30 seconds. The user applies a good revision.",
 			before: func(w *world) {
@@ -114,7 +135,7 @@ func TestStories(t *testing.T) {
 }
 
 // shown stories stand in docs/rollouts.md, without the lines about the state.
-var shown = map[string]bool{"good-release": true, "blue-green": true, "canary": true, "recreate": true, "restart": true, "bad-release": true, "harmful-release": true, "pod-deleted": true, "grow": true}
+var shown = map[string]bool{"good-release": true, "blue-green": true, "overlap": true, "canary": true, "recreate": true, "restart": true, "bad-release": true, "harmful-release": true, "pod-deleted": true, "grow": true}
 
 // blueGreen is a release of a revision by that strategy.
 func (w *world) blueGreen(revision string) {

@@ -159,7 +159,7 @@ func ahead(v seen, state v1alpha1.GroupState) []int32 {
 func handingOver(v seen, state v1alpha1.GroupState) bool {
 	r, missing := state.Rollout, unavailable(v, state)
 	return slices.ContainsFunc(v.inSize(state), func(s slot) bool {
-		return slices.Contains(r.Begun, s.ordinal) && (missing[s.ordinal] || s.state.Revision != r.To)
+		return slices.Contains(r.Begun, s.ordinal) && (missing[s.ordinal] || s.beside != nil || s.state.Revision != r.To)
 	})
 }
 

@@ -22,7 +22,7 @@ func wind(v seen, state v1alpha1.GroupState) Decision {
 	}
 	members, known := remaining(v)
 	ended := v.Group.DeletedAt
-	for _, s := range state.Slots {
+	for _, s := range state.Held() {
 		if s.Since.After(ended) {
 			ended = s.Since.Time
 		}
@@ -73,6 +73,9 @@ func remaining(v seen) ([]MemberRef, bool) {
 	var members []MemberRef
 	for _, s := range v.slots {
 		members = append(members, refs(s.members(v.reading))...)
+		if s.beside != nil {
+			members = append(members, refs(s.beside.members(v.reading))...)
+		}
 	}
 	return members, true
 }

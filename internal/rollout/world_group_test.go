@@ -7,6 +7,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
+	"github.com/kohort-dev/kohort/internal/membership"
 )
 
 // The group as the broker keeps it: static members of the classic protocol with
@@ -290,7 +291,8 @@ func (w *world) addTopic(unowned int32) { w.added = &addedTopic{unowned: unowned
 
 // owns says whether a slot owned a partition after the last rebalance.
 func (w *world) owns(ordinal int32) bool {
-	return slices.ContainsFunc(idsOf(w.names, ordinal), func(id string) bool { return len(w.owners[id]) > 0 })
+	ids := append(idsOf(w.names, ordinal), idsOf(w.names.In(membership.Second), ordinal)...)
+	return slices.ContainsFunc(ids, func(id string) bool { return len(w.owners[id]) > 0 })
 }
 
 func (w *world) isMember(c simConsumer) bool {

@@ -258,8 +258,9 @@ func (w *world) losePod(p *simPod) {
 	p.startAt, p.restartAt = time.Time{}, time.Time{}
 }
 
-func (w *world) createPod(ordinal int32, revision, suffix string, session time.Duration) {
-	name := fmt.Sprintf("orders-%d-%s", ordinal, suffix)
+func (w *world) createPod(a Action) {
+	ordinal, revision, session := a.Ordinal, a.Revision, a.Session
+	name := fmt.Sprintf("orders-%d-%s", ordinal, a.Suffix)
 	for _, p := range w.pods {
 		if p.Name == name && !p.vanished {
 			return
@@ -270,11 +271,11 @@ func (w *world) createPod(ordinal int32, revision, suffix string, session time.D
 		return
 	}
 	w.uids++
-	p := &simPod{Pod: Pod{Name: name, UID: types.UID(fmt.Sprintf("uid-%d", w.uids)), Ordinal: ordinal, Revision: revision, Created: w.now, Kept: true, Session: session}, node: w.uids % simNodes}
+	p := &simPod{Pod: Pod{Name: name, UID: types.UID(fmt.Sprintf("uid-%d", w.uids)), Ordinal: ordinal, Lane: a.Lane, Revision: revision, Created: w.now, Kept: true, Session: session}, node: w.uids % simNodes}
 	for i := 0; i < simNodes && w.cordoned[p.node]; i++ {
 		p.node = (p.node + 1) % simNodes
 	}
-	for _, id := range idsOf(w.names, ordinal) {
+	for _, id := range idsOf(w.names.In(a.Lane), ordinal) {
 		p.consumers = append(p.consumers, simConsumer{id: id})
 	}
 	if kindOf(revision) != neverWarm && (w.unpulled == nil || !w.unpulled(p)) {

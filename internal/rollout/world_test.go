@@ -60,6 +60,7 @@ type simSpec struct {
 	KeepBlue  time.Duration
 	Steps     []v1alpha1.CanaryStep
 	Then      v1alpha1.Strategy
+	Handover  v1alpha1.Handover
 	Paused    bool
 	DeletedAt time.Time
 }
@@ -113,6 +114,9 @@ type removal struct {
 type world struct {
 	rng *rand.Rand
 	now time.Time
+	// overlaps draws how releases hand over; nil: they do so by SameId, and nothing is
+	// drawn for it.
+	overlaps *rand.Rand
 
 	names   membership.Naming
 	object  object
@@ -267,6 +271,9 @@ func sortedKeys[K ~string, V any](m map[K]V) []string {
 // idsOf are the instance ids of a slot.
 func idsOf(names membership.Naming, ordinal int32) []string {
 	id := fmt.Sprintf("%s-%04d", names.Prefix, ordinal)
+	if names.Lane != "" {
+		id += "-" + names.Lane
+	}
 	if names.PerPod <= 1 && !names.Numbered {
 		return []string{id}
 	}

@@ -15,8 +15,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
+
+	"k8s.io/utils/ptr"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/test/lab"
@@ -43,6 +46,8 @@ var all = []subjects.Subject{
 	subjects.Kohort("process", "Kohort, Process", subjects.Process),
 	subjects.Kohort("blue-green", "Kohort, BlueGreen, Process", blueGreen),
 	subjects.Kohort("recreate", "Kohort, Recreate, Process", recreate),
+	subjects.Kohort("slow-same-id", "Kohort, BlueGreen, SameId, 5 s to start", slowly(v1alpha1.HandoverSameID)),
+	subjects.Kohort("slow-overlap", "Kohort, BlueGreen, Overlap, 5 s to start", slowly(v1alpha1.HandoverOverlap)),
 	subjects.Deployment,
 	subjects.StatefulSet,
 }
@@ -57,6 +62,20 @@ func blueGreen(cg *v1alpha1.ConsumerGroup) {
 func recreate(cg *v1alpha1.ConsumerGroup) {
 	subjects.Process(cg)
 	cg.Spec.Rollout.Strategy = v1alpha1.StrategyRecreate
+}
+
+// slowStart is what a program takes to start whose subject's name begins with slow.
+const slowStart = 5 * time.Second
+
+const slow = "slow-"
+
+// slowly is BlueGreen by a handover, for a program that takes long to start.
+func slowly(handover v1alpha1.Handover) func(*v1alpha1.ConsumerGroup) {
+	return func(cg *v1alpha1.ConsumerGroup) {
+		blueGreen(cg)
+		cg.Spec.Rollout.Handover = handover
+		cg.Spec.Membership.HeartbeatSeconds = ptr.To[int32](3) // as clients have by themselves
+	}
 }
 
 func main() {
@@ -104,7 +123,13 @@ func release(ctx context.Context, l *lab.Lab, s subjects.Subject, name string) (
 	defer cancel()
 	g, look, producer, err := l.Set(ctx, lab.Stage{
 		Namespace: namespace, Name: name, Slots: slots, Partitions: partitions, PerSecond: perSecond, Quiet: quiet,
-		Version: func(string) lab.Version { return lab.Version{Command: lab.ConsumerCommand} },
+		Version: func(string) lab.Version {
+			v := lab.Version{Command: lab.ConsumerCommand}
+			if strings.HasPrefix(s.Name, slow) {
+				v.StartDelayMillis = int(slowStart / time.Millisecond)
+			}
+			return v
+		},
 	})
 	if err != nil {
 		return subjects.Outcome{}, err

@@ -51,6 +51,10 @@ func TestGroupComesUp(t *testing.T) {
 		Replicas: 3, ReadyReplicas: 3, UpdatedReplicas: 3, DesiredReplicas: 3, Selector: "kohort.dev/group=orders",
 		StableRevision: group.Status.StableRevision, UpdateRevision: group.Status.StableRevision,
 		GroupState: "Stable", Partitions: partitions, Slots: slots,
+		Handover: &v1alpha1.HandoverStatus{
+			Handover: v1alpha1.HandoverSameID,
+			Reason:   "it was not measured yet how long a successor takes from its activation to its membership",
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the status (-want +got):\n%s", diff)

@@ -124,6 +124,56 @@ func TestBadBlueGreen(t *testing.T) {
 	})
 }
 
+// TestOverlap: a program that takes five seconds to start joins beside the one before: two
+// rebalances for all slots, each of which has its partitions again under its other id, and
+// back to the plain ids with the next release.
+func TestOverlap(t *testing.T) {
+	t.Parallel()
+	version := func(name string) lab.Version { return lab.Version{Name: name, Records: true, StartDelayMillis: 5000} }
+	g := start(t, "overlap", 3, func(cg *v1alpha1.ConsumerGroup) {
+		cg.Spec.Template = version("v1").Raw("overlap")
+		cg.Spec.Rollout.Strategy, cg.Spec.Rollout.Handover = v1alpha1.StrategyBlueGreen, v1alpha1.HandoverOverlap
+		cg.Spec.Rollout.BlueGreen = &v1alpha1.BlueGreen{KeepBlueSeconds: ptr.To[int32](0)}
+	})
+	owned := func(suffix string) (all []string) {
+		for _, slot := range g.get().Status.Slots {
+			g.Expect(slot.InstanceIDs).To(ConsistOf(HaveSuffix(fmt.Sprintf("-%04d%s", slot.Ordinal, suffix))))
+			all = append(all, slot.Partitions)
+		}
+		return all
+	}
+	before := owned("")
+	for i, suffix := range []string{"-b", ""} {
+		g.rebalances(2, func() {
+			g.release(version(fmt.Sprintf("v%d", i+2)))
+			g.released(3)
+		})
+		g.Eventually(func() []string { return owned(suffix) }).Should(Equal(before), "the partitions of each slot")
+	}
+	g.nothingLost(0)
+}
+
+// TestBadOverlap: a release that never joins leaves nothing behind, and disturbs nobody.
+func TestBadOverlap(t *testing.T) {
+	t.Parallel()
+	g := start(t, "overlap-bad", 3, func(cg *v1alpha1.ConsumerGroup) {
+		cg.Spec.Rollout.Strategy, cg.Spec.Rollout.Handover = v1alpha1.StrategyBlueGreen, v1alpha1.HandoverOverlap
+		cg.Spec.Membership.SessionTimeout.MinSeconds = ptr.To[int32](10)
+	})
+	before := g.get().Status.State.Slots
+	g.rebalances(0, func() {
+		g.release(lab.Version{Name: "v2", Behaviour: "never-joins"})
+		g.until("a rollback", func(cg *v1alpha1.ConsumerGroup) bool {
+			r := cg.Status.State.Rollout
+			return r != nil && r.Stage == v1alpha1.RolloutRolledBack && len(cg.Status.State.Beside) == 0
+		})
+	})
+	for i, slot := range g.get().Status.State.Slots {
+		g.Expect(slot.Holder).To(Equal(before[i].Holder), "who holds slot %d", i)
+	}
+	g.nothingLost(0)
+}
+
 // TestRecreate: all consumers stop, then all start, without a rebalance; a bad release goes
 // back in the same way.
 func TestRecreate(t *testing.T) {
