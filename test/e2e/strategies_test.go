@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/test/e2e/world"
+	"github.com/kohort-dev/kohort/test/measure"
 )
 
 var _ = Describe("A release by BlueGreen", func() {
@@ -46,10 +48,44 @@ var _ = Describe("A release by Recreate", func() {
 	}, SpecTimeout(6*time.Minute))
 })
 
+var _ = Describe("A release by Overlap", func() {
+	It("has all successors join before one holder stops, at two rebalances", func(ctx SpecContext) {
+		slow := world.Consumer{Version: "v1", StartDelayMillis: 5000}
+		g := start(ctx, 3, func(cg *v1alpha1.ConsumerGroup) {
+			cg.Spec.Rollout.Strategy = v1alpha1.StrategyBlueGreen
+			cg.Spec.Rollout.Handover = v1alpha1.HandoverOverlap
+		})
+		rebalances := g.rebalances()
+		slow.Version = "v2"
+		g.release(ctx, slow)
+		g.released(ctx, 3)
+		Expect(g.rebalances()-rebalances).To(Equal(2), "rebalances")
+	}, SpecTimeout(6*time.Minute))
+})
+
 var _ = Describe("A command", func() {
 	annotate := func(ctx SpecContext, g *group, name, value string) {
 		g.change(ctx, func(cg *v1alpha1.ConsumerGroup) { metav1.SetMetaDataAnnotation(&cg.ObjectMeta, name, value) })
 	}
+
+	It("goes back in time: the version before processes again what the release has", func(ctx SpecContext) {
+		g := start(ctx, 3)
+		stable := g.get(ctx).Status.StableRevision
+		g.release(ctx, world.Consumer{Version: "v2"})
+		g.released(ctx, 3)
+		value := groupName + "-1,offsets=boundary"
+		annotate(ctx, g, v1alpha1.AnnotationRollback, value)
+		g.until(ctx, "the version before", func(cg *v1alpha1.ConsumerGroup) bool {
+			s := cg.Status
+			return s.StableRevision == stable && s.State.Move == nil && s.UpdatedReplicas == 3 && s.ReadyReplicas == 3
+		})
+		g.says(ctx, "which the template asks for: kohort.dev/rollback="+value+"; change the template to go on")
+		before := len(g.records())
+		Eventually(func() int { return len(g.records()) }).WithContext(ctx).Should(BeNumerically(">", before), "records processed since")
+		outcomes := measure.Summarize(measure.Outcomes(g.records(), time.Time{}, time.Now()))
+		Expect(outcomes.Twice).To(BeNumerically(">", 0), "records processed again")
+		g.twice = math.MaxInt // which is not over yet
+	}, SpecTimeout(6*time.Minute))
 
 	It("takes a release back, and tries it again", func(ctx SpecContext) {
 		g := start(ctx, 3, func(cg *v1alpha1.ConsumerGroup) {
