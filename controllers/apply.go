@@ -143,7 +143,7 @@ func (r *ConsumerGroupReconciler) build(ctx context.Context, s seen, p plan, a r
 		return nil, errors.New("its KafkaCluster does not exist, so its bootstrap servers are not known")
 	}
 	data := presentData(s.group)
-	if a.Revision != pods.Revision(s.group.Spec) {
+	if a.Revision != s.template {
 		var err error
 		if data, err = r.recorded(ctx, s.group, a.Revision); err != nil {
 			return nil, err

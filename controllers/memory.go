@@ -26,6 +26,8 @@ type recollection struct {
 	history []scaling.Recommendation
 	// verdicts of the API server about the pods of a revision.
 	verdicts map[string]verdict
+	// configs are what the template's ConfigMaps and Secrets held when they were last read.
+	configs configured
 	// recorded are the revisions that are known to have a ControllerRevision.
 	recorded map[string]bool
 	// reportedAt is when the status was last written.

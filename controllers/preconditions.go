@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
-	"github.com/kohort-dev/kohort/internal/pods"
 )
 
 // stall is why nothing new happens until a person changes something.
@@ -26,7 +25,7 @@ func (s *stall) holdsStill() bool { return s != nil && s.held }
 // check finds out what keeps a group from going on, and which revision it works
 // towards.
 func (r *ConsumerGroupReconciler) check(ctx context.Context, s seen) (seen, error) {
-	s.revision = pods.Revision(s.group.Spec)
+	s, unread := r.withConfigs(ctx, s)
 	name := s.group.Spec.Kafka.ClusterRef.Name
 	switch {
 	case s.cluster == nil:
@@ -48,6 +47,10 @@ func (r *ConsumerGroupReconciler) check(ctx context.Context, s seen) (seen, erro
 			fmt.Sprintf("ConsumerGroup %s/%s, which is older, runs group %s of the same Kafka cluster: delete one of the two, or name another groupId",
 				rival.Namespace, rival.Name, s.group.GroupID()), true}
 		return s, nil
+	}
+	if unread != nil { // the revision is not known: what was begun or is stable goes on
+		s.uncertain = unread
+		return s.withoutTemplate(nil), nil
 	}
 	return r.checkTemplate(ctx, s), nil
 }

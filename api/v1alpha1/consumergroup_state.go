@@ -97,8 +97,7 @@ type MoveState struct {
 	From string `json:"from,omitempty"`
 	// startedAt is when it began.
 	StartedAt metav1.MicroTime `json:"startedAt"`
-	// offsets that are set. Absent while they are not known: those of the ends of the logs are
-	// read when nobody consumes any more.
+	// offsets that are set. Absent while they are not known.
 	// +optional
 	// +listType=map
 	// +listMapKey=topic
@@ -106,7 +105,7 @@ type MoveState struct {
 	// noted: nobody consumed any more, and before has what was committed.
 	// +optional
 	Noted bool `json:"noted,omitempty"`
-	// before is what was committed. A partition is missing that had no commit.
+	// before is what was committed.
 	// +optional
 	// +listType=map
 	// +listMapKey=topic
@@ -281,8 +280,7 @@ type RolloutState struct {
 	// attempt is which one it is at this revision. Absent: the first.
 	// +optional
 	Attempt int32 `json:"attempt,omitempty"`
-	// retriedAt is when a person let it go on after a failure: what was seen before is not
-	// held against it.
+	// retriedAt is when a person let it go on: what was before is not held against it.
 	// +optional
 	RetriedAt *metav1.MicroTime `json:"retriedAt,omitempty"`
 	// awaits: it hands nothing over by BlueGreen before a person promotes it.
@@ -330,7 +328,7 @@ type RolloutState struct {
 	// orders:0-3. Absent: not known yet.
 	// +optional
 	CanaryHas string `json:"canaryHas,omitempty"`
-	// stepOffsets are what was committed on them at stepDone, where the pause is one of records.
+	// stepOffsets are what was committed on them at stepDone.
 	// +optional
 	// +listType=map
 	// +listMapKey=topic

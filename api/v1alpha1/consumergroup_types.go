@@ -238,6 +238,12 @@ type Rollout struct {
 	// +optional
 	// +kubebuilder:validation:Enum=Auto;Always;Never
 	Warm Warm `json:"warm,omitempty"`
+	// includeConfig makes what the ConfigMaps and Secrets hold that the template names a part
+	// of the revision: a change of one is a release like any other, within ten seconds. What
+	// is gone back to is the template of before, with what they hold then. Default: false, and
+	// pods see a change when they are next made, or the kubelet brings it.
+	// +optional
+	IncludeConfig bool `json:"includeConfig,omitempty"`
 	// gate is what must hold before the next slot is handed over.
 	// +optional
 	Gate Gate `json:"gate,omitzero"`
@@ -370,8 +376,7 @@ type CanaryPause struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=604800
 	Seconds *int32 `json:"seconds,omitempty"`
-	// records that the canary has committed since its slots came through the gate: the pause
-	// is over when it has so many on the partitions that it had then.
+	// records that the canary has to commit before the next step.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000000000

@@ -45,6 +45,7 @@ var all = []subjects.Subject{
 	subjects.Kohort("sidecar", "Kohort, Sidecar", nil),
 	subjects.Kohort("process", "Kohort, Process", subjects.Process),
 	subjects.Kohort("blue-green", "Kohort, BlueGreen, Process", blueGreen),
+	subjects.Kohort("canary", "Kohort, Canary, Process", canary),
 	subjects.Kohort("recreate", "Kohort, Recreate, Process", recreate),
 	subjects.Kohort("slow-same-id", "Kohort, BlueGreen, SameId, 5 s to start", slowly(v1alpha1.HandoverSameID)),
 	subjects.Kohort("slow-overlap", "Kohort, BlueGreen, Overlap, 5 s to start", slowly(v1alpha1.HandoverOverlap)),
@@ -56,6 +57,14 @@ var all = []subjects.Subject{
 func blueGreen(cg *v1alpha1.ConsumerGroup) {
 	subjects.Process(cg)
 	cg.Spec.Rollout.Strategy = v1alpha1.StrategyBlueGreen
+}
+
+// canary has one slot handed over first, and the others together.
+func canary(cg *v1alpha1.ConsumerGroup) {
+	subjects.Process(cg)
+	one := int32(1)
+	cg.Spec.Rollout.Strategy = v1alpha1.StrategyCanary
+	cg.Spec.Rollout.Canary = &v1alpha1.Canary{Then: v1alpha1.StrategyBlueGreen, Steps: []v1alpha1.CanaryStep{{Slots: &one}}}
 }
 
 // recreate has all slots stopped before one starts again.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -172,5 +173,31 @@ func TestRefusedWaysBack(t *testing.T) {
 	}
 	if s := w.read("orders").Status; s.ReadyReplicas != 1 || s.State.Move != nil || s.State.Override != nil {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestConfigIsPartOfTheRevision: where that is asked for, another content of a ConfigMap that
+// the template names is a release, and the same as before is none.
+func TestConfigIsPartOfTheRevision(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings", Namespace: w.namespace}, Data: map[string]string{"LEVEL": "1"}}
+	w.must(w.client.Create(context.Background(), config))
+	w.group(1, func(g *v1alpha1.ConsumerGroup) {
+		g.Spec.Rollout.IncludeConfig = true
+		raw := strings.Replace(string(g.Spec.Template.Raw), `"containers":[{`, `"containers":[{"envFrom":[{"configMapRef":{"name":"settings"}}],`, 1)
+		g.Spec.Template.Raw = []byte(raw)
+	})
+	w.comesUp("orders")
+	before := w.read("orders").Status.StableRevision
+	config.Data["LEVEL"] = "2"
+	w.must(w.client.Update(context.Background(), config))
+	w.until("the release is through", func() bool {
+		s := w.read("orders").Status
+		return s.StableRevision != before && s.UpdatedReplicas == 1 && s.ReadyReplicas == 1 && s.Phase == v1alpha1.PhaseRunning
+	})
+	record := w.rolloutRecord("orders-1")
+	if record == nil || record.Spec.From != before {
+		t.Errorf("the record of the release is %+v", record)
 	}
 }
