@@ -37,7 +37,9 @@ func (r *ConsumerGroupReconciler) persist(ctx context.Context, s seen, p plan, s
 		if err := r.record(ctx, s, p); err != nil {
 			return err
 		}
-		r.recordRollouts(ctx, s, p)
+		if err := r.recordRollouts(ctx, s, p); err != nil {
+			return err
+		}
 	}
 	if err := r.write(ctx, s, status); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
@@ -41,6 +42,9 @@ func (r *ConsumerGroupReconciler) lookUp(ctx context.Context, group *v1alpha1.Co
 		}
 	}
 	found := map[string]rollout.Found{}
+	if ro := group.Status.State.Rollout; ro != nil && ro.Stage == v1alpha1.RolloutProgressing {
+		delete(commands, v1alpha1.AnnotationResetOffsets) // it waits for the rollout, and Kafka need not be asked yet
+	}
 	for name, look := range map[string]func(context.Context, *v1alpha1.ConsumerGroup, string) (rollout.Found, error){
 		v1alpha1.AnnotationRollback:     r.wayBack,
 		v1alpha1.AnnotationResetOffsets: r.offsetsTo,
@@ -73,15 +77,22 @@ func (r *ConsumerGroupReconciler) wayBack(ctx context.Context, group *v1alpha1.C
 	if apierrors.IsNotFound(err) {
 		return rollout.Found{Refused: fmt.Sprintf("revision %s is not kept any more: apply its template", record.Spec.From)}, nil
 	}
-	return rollout.Found{Revision: record.Spec.From, Offsets: record.Status.Boundaries, Rewind: rewind}, err
+	found := rollout.Found{Revision: record.Spec.From, Offsets: record.Status.Boundaries, Rewind: rewind}
+	if last := group.Status.State.Rollout; last != nil && name == recordName(group.Name, last.Number) {
+		found.Number, found.Offsets = last.Number, last.Boundaries // which its record has at its end
+	}
+	return found, err
 }
 
 // recordOf is a RolloutRecord of a group; nil, and why, if it has none of the name.
 func (r *ConsumerGroupReconciler) recordOf(ctx context.Context, group *v1alpha1.ConsumerGroup, name string) (*v1alpha1.RolloutRecord, string, error) {
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		return nil, fmt.Sprintf("there is no RolloutRecord %q: kubectl get rolloutrecords -l %s=%s", name, v1alpha1.LabelGroup, group.Name), nil
+	}
 	record := &v1alpha1.RolloutRecord{}
 	err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: group.Namespace, Name: name}, record)
 	switch {
-	case apierrors.IsNotFound(err) || apierrors.IsInvalid(err):
+	case apierrors.IsNotFound(err):
 		return nil, fmt.Sprintf("there is no RolloutRecord %s: kubectl get rolloutrecords -l %s=%s", name, v1alpha1.LabelGroup, group.Name), nil
 	case err != nil:
 		return nil, "", fmt.Errorf("reading RolloutRecord %s/%s: %w", group.Namespace, name, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/membership"
+	"github.com/kohort-dev/kohort/internal/pods"
 	"github.com/kohort-dev/kohort/internal/rollout"
 	"github.com/kohort-dev/kohort/internal/scaling"
 )
@@ -70,9 +71,12 @@ func groupOf(s seen) rollout.Group {
 		Assignor: spec.EffectiveAssignor().Protocol(),
 		Topics:   spec.Topics,
 		Revision: s.revision,
-		Budget:   spec.Rollout.Budget(),
-		Strategy: spec.Rollout.EffectiveStrategy(),
-		KeepBlue: spec.Rollout.KeepBlue(),
+
+		Template:  pods.Revision(*spec),
+		Unchecked: s.revision != s.template,
+		Budget:    spec.Rollout.Budget(),
+		Strategy:  spec.Rollout.EffectiveStrategy(),
+		KeepBlue:  spec.Rollout.KeepBlue(),
 
 		Steps:           spec.Rollout.CanarySteps(),
 		Then:            spec.Rollout.ThenFollows(),

@@ -23,20 +23,25 @@ import (
 const keepRecords = 10
 
 // recordRollouts writes down what a decision makes of a rollout, before the state is written
-// that may forget it. A record that cannot be written holds nothing up: a release is worth
-// more than its record.
-func (r *ConsumerGroupReconciler) recordRollouts(ctx context.Context, s seen, p plan) {
+// that may forget it. Where records cannot be written at all, releases go on without: they
+// are worth more. Offsets are not moved then: what was there before would be known to nobody.
+func (r *ConsumerGroupReconciler) recordRollouts(ctx context.Context, s seen, p plan) error {
 	for _, outcome := range outcomes(s, p) {
 		err := r.writeRecord(ctx, s, outcome)
 		if err == nil {
 			continue
 		}
+		never := meta.IsNoMatchError(err) || apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsNotFound(err)
 		if meta.IsNoMatchError(err) {
 			err = fmt.Errorf("%w: the cluster does not know the kind: apply config/crd", err)
+		}
+		if outcome.move != nil || !never {
+			return err
 		}
 		logf.FromContext(ctx).Error(err, "Left a rollout without its record", "number", outcome.rollout.Number)
 		r.warn(s.group, "RecordNotWritten", "rollout %d to %s: %v", outcome.rollout.Number, outcome.rollout.To, err)
 	}
+	return nil
 }
 
 // outcome is what there is to write down about a rollout, or a move of the offsets.
@@ -52,8 +57,8 @@ type outcome struct {
 func outcomes(s seen, p plan) []outcome {
 	was, is := s.group.Status.State.Rollout, p.State.Rollout
 	var all []outcome
-	if was != nil && (is == nil || is.Number != was.Number) && was.Stage != v1alpha1.RolloutRolledBack {
-		all = append(all, endOf(was, p.State))
+	if p.Ended != nil && was != nil && was.Stage != v1alpha1.RolloutRolledBack {
+		all = append(all, endOf(p.Ended, p.State))
 	}
 	if is != nil && (was == nil || was.Number != is.Number || was.Stage != is.Stage || len(was.Phases) != len(is.Phases)) {
 		stands := standOf(is)
@@ -126,7 +131,10 @@ func (r *ConsumerGroupReconciler) writeRecord(ctx context.Context, s seen, o out
 	if err := r.Client.Create(ctx, record); err != nil {
 		return fmt.Errorf("writing RolloutRecord %s: %w", key, err)
 	}
-	return r.pruneRecords(ctx, s.group)
+	if err := r.pruneRecords(ctx, s.group); err != nil {
+		logf.FromContext(ctx).Error(err, "Left old RolloutRecords") // the next one tries again
+	}
+	return nil
 }
 
 // fillRecord leaves who asked for a rollout as it was found out at its beginning.

@@ -29,23 +29,23 @@ func handsOver(before, after v1alpha1.GroupState) bool {
 // noteBoundaries notes those of the slots that have been handed over.
 func noteBoundaries(v seen, state *v1alpha1.GroupState) {
 	r := state.Rollout
-	if !underWay(r) {
+	if !underWay(r) && (r == nil || r.Stage != v1alpha1.RolloutPaused) {
 		return
 	}
 	if r.Handover == v1alpha1.HandoverOverlap {
-		noteFirsts(v, r)
+		noteFirsts(v, r, v.Window.Before(r.StartedAt.Time).Said())
 		return
+	}
+	if v.hasRebalanced(r) { // a slot of the revision may have got other partitions
+		defer noteFirsts(v, r, nil)
 	}
 	for _, s := range v.inSize(*state) {
 		if !slices.Contains(r.Begun, s.ordinal) || slices.Contains(r.Bounded, s.ordinal) || !s.holder.active() || s.state.Revision != r.To {
 			continue
 		}
-		if s.state.Since.Before(&r.StartedAt) {
-			r.Bounded = insert(r.Bounded, s.ordinal) // an earlier rollout has left it there
-			continue
-		}
-		// It is the first pod's of the revision, and the partitions were no other slot's.
-		began := s.state.RevisionBefore == r.To || v.hasRebalanced(r)
+		// It is the first pod's of the revision, that no earlier rollout has left there, and the
+		// partitions were no other slot's.
+		began := s.state.Since.Before(&r.StartedAt) || s.state.RevisionBefore == r.To || v.hasRebalanced(r)
 		if found, known := v.boundary(s, began); known {
 			r.Bounded = insert(r.Bounded, s.ordinal)
 			r.Boundaries = withOffsets(r.Boundaries, found)
@@ -56,7 +56,7 @@ func noteBoundaries(v seen, state *v1alpha1.GroupState) {
 // noteFirsts notes the boundaries of a rollout by Overlap, whose partitions go to the new
 // revision in a rebalance, and may come and go: from what was committed when the rollout began
 // to what was when a reading first shows it to be the owner.
-func noteFirsts(v seen, r *v1alpha1.RolloutState) {
+func noteFirsts(v seen, r *v1alpha1.RolloutState, before *lag.Reading) {
 	if v.reading == nil || v.reading.State != lag.StateStable {
 		return
 	}
@@ -64,19 +64,11 @@ func noteFirsts(v seen, r *v1alpha1.RolloutState) {
 	if err != nil {
 		return
 	}
-	before := v.Window.Before(r.StartedAt.Time).Said()
 	found := map[lag.TopicPartition]v1alpha1.OffsetRange{}
 	for _, tp := range v.ownedUnder(r.To, v.reading) {
-		at := v.reading.Partition(tp).Committed
-		if _, known := noted[tp.Topic][tp.Partition]; known || at == nil {
-			continue
-		}
-		found[tp] = v1alpha1.OffsetRange{From: -1, To: *at}
-		if before == nil {
-			continue
-		}
-		if from := before.Partition(tp).Committed; from != nil && *from <= *at {
-			found[tp] = v1alpha1.OffsetRange{From: *from, To: *at}
+		p := v.reading.Partition(tp)
+		if _, known := noted[tp.Topic][tp.Partition]; !known && p.Err == "" && p.Topic != "" {
+			found[tp] = rangeOf(before, p)
 		}
 	}
 	r.Boundaries = withOffsets(r.Boundaries, found)
@@ -142,19 +134,29 @@ func (v seen) boundary(s slot, began bool) (map[lag.TopicPartition]v1alpha1.Offs
 func between(before, after *lag.Reading, owned []lag.TopicPartition, s slot) map[lag.TopicPartition]v1alpha1.OffsetRange {
 	found := map[lag.TopicPartition]v1alpha1.OffsetRange{}
 	for _, tp := range owned {
-		at := after.Partition(tp).Committed
-		if at == nil {
-			continue
-		}
-		found[tp] = v1alpha1.OffsetRange{From: -1, To: *at}
-		if before == nil || s.state.Restarts > 0 {
-			continue
-		}
-		if from := before.Partition(tp).Committed; from != nil && *from <= *at {
-			found[tp] = v1alpha1.OffsetRange{From: *from, To: *at}
+		if p := after.Partition(tp); s.state.Restarts > 0 {
+			found[tp] = rangeOf(nil, p)
+		} else {
+			found[tp] = rangeOf(before, p)
 		}
 	}
 	return found
+}
+
+// rangeOf is from what was committed to a partition by a reading before, if that is known, to
+// what is now; to where its log begins if nothing is.
+func rangeOf(before *lag.Reading, now lag.Partition) v1alpha1.OffsetRange {
+	if now.Committed == nil {
+		return v1alpha1.OffsetRange{From: -1, To: now.Start}
+	}
+	o := v1alpha1.OffsetRange{From: -1, To: *now.Committed}
+	if before == nil {
+		return o
+	}
+	if from := before.Partition(now.TopicPartition).Committed; from != nil && *from <= o.To {
+		o.From = *from
+	}
+	return o
 }
 
 // withOffsets adds what is not there yet: a partition that another slot of the same revision

@@ -124,9 +124,12 @@ func hasEnded(r *v1alpha1.RolloutState) string {
 }
 
 func pause(v seen, state *v1alpha1.GroupState, value string) (now bool, refused string) {
-	r, _, later, why := v.target(state, value)
+	r, n, later, why := v.target(state, value)
 	if r == nil {
 		return !later, why
+	}
+	if n > 0 {
+		return true, "the value has to be " + r.To
 	}
 	if r.Stage != v1alpha1.RolloutProgressing {
 		return true, cmp.Or(hasEnded(r), "the rollout has stopped by itself")
@@ -147,9 +150,12 @@ func pausedBy(v seen, state v1alpha1.GroupState) string {
 }
 
 func abort(v seen, state *v1alpha1.GroupState, value string) (now bool, refused string) {
-	r, _, later, why := v.target(state, value)
+	r, n, later, why := v.target(state, value)
 	if r == nil {
 		return !later, why
+	}
+	if n > 0 {
+		return true, "the value has to be " + r.To
 	}
 	if r.Stage == v1alpha1.RolloutRollingBack || r.Stage == v1alpha1.RolloutRolledBack {
 		return true, "it has been taken back already"
@@ -187,6 +193,7 @@ func goOn(v seen, state *v1alpha1.GroupState, r *v1alpha1.RolloutState) {
 	r.Stage, r.Failure, r.UnknownSince = v1alpha1.RolloutProgressing, "", nil
 	// What a canary has now is what it goes on with, and slots that are gone since are nobody's.
 	r.CanaryHas, r.ChosenFor = "", min(r.ChosenFor, r.Step)
+	r.StepDone, r.StepOffsets, r.BlindSince = nil, nil, nil // it is watched anew
 	for _, ordinals := range []*[]int32{&r.Chosen, &r.Begun, &r.Passed} {
 		*ordinals = slices.DeleteFunc(slices.Clone(*ordinals), func(o int32) bool { return o >= sizeOf(*state) })
 	}
@@ -204,9 +211,12 @@ func attemptOf(r *v1alpha1.RolloutState) int32 { return max(1, r.Attempt) }
 func nextAttempt(r *v1alpha1.RolloutState) string { return fmt.Sprintf("%s-%d", r.To, attemptOf(r)+1) }
 
 func promoteFull(v seen, state *v1alpha1.GroupState, value string) (now bool, refused string) {
-	r, _, later, why := v.target(state, value)
+	r, n, later, why := v.target(state, value)
 	if r == nil {
 		return !later, why
+	}
+	if n > 0 {
+		return true, "the value has to be " + r.To
 	}
 	if why := hasEnded(r); why != "" {
 		return true, why

@@ -31,6 +31,7 @@ func Decide(in Input) Decision {
 		return wind(v, state)
 	}
 	noteBoundaries(v, &state)
+	last := state.Rollout
 	v = v.overridden(&state)
 	answer(v, &state)
 	v = v.overridden(&state)
@@ -53,13 +54,18 @@ func Decide(in Input) Decision {
 	leaveOut(v, &state)
 	v = v.under(state)
 	proposals := make([]proposal, 0, len(v.slots))
+	outlook := outlookOf(v, state)
 	for _, s := range v.slots {
-		proposals = append(proposals, propose(s, wantOf(v, state, s)))
+		proposals = append(proposals, propose(s, wantOf(v, state, s, outlook)))
 	}
 	actions := append(permit(v, &state, proposals), moving...)
 	closely, after := readClosely(v.under(state), state)
+	if last != nil && state.Rollout != nil && state.Rollout.Number == last.Number {
+		last = nil
+	}
 	return Decision{
 		State:        state,
+		Ended:        last,
 		Actions:      actions,
 		MinAvailable: minAvailable(v.under(state), state),
 		ReadNow:      readNow(v.under(state), proposals) || handsOver(in.State, state) || closely,
@@ -122,7 +128,7 @@ func viewOf(in Input) seen {
 func (v seen) overridden(state *v1alpha1.GroupState) seen {
 	switch o := state.Override; {
 	case o == nil:
-	case v.template == o.For || v.template == o.Revision:
+	case v.Group.Unchecked || v.Group.Template == o.For && v.template != o.Revision:
 		v.Group.Revision = o.Revision
 	default:
 		state.Override, v.Group.Revision = nil, v.template

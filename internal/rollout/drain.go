@@ -32,6 +32,11 @@ func (v seen) moving(state v1alpha1.GroupState) []int32 {
 // an eviction.
 func minAvailable(v seen, state v1alpha1.GroupState) int32 {
 	size := sizeOf(state)
+	for _, b := range v.besides() { // a slot has two pods, and must not lose both
+		if b.holder.consuming() && b.holder.Ready {
+			size++
+		}
+	}
 	if v.reading == nil {
 		return max(0, size-int32(v.Group.Budget)) // nothing is handed over without one
 	}

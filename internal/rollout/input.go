@@ -38,7 +38,12 @@ type Group struct {
 	Assignor string            // as Kafka names it
 	Topics   []string          // that the consumers subscribe to
 	Revision string            // of the present template
-	Budget   int               // slots that may be in handover at once
+	// Template is the revision of the template alone, where what it names is a part of
+	// Revision. Unchecked: it is not known whether pods can be made from the template, and
+	// Revision is what was begun or is stable.
+	Template  string
+	Unchecked bool
+	Budget    int // slots that may be in handover at once
 	// Strategy of the next rollout; "" is Rolling. KeepBlue is for how long the revision
 	// before stands warm after one by BlueGreen.
 	Strategy v1alpha1.Strategy
@@ -205,8 +210,9 @@ type Found struct {
 	Value string
 	// Refused is why the command cannot be obeyed; "" if it can, for all that was found.
 	Refused string
-	// Revision to go back to.
+	// Revision to go back to, of the rollout with a number.
 	Revision string
+	Number   int64
 	// Offsets to move to; none: those of the ends of the logs, or it is no move. Rewind: they
 	// are a record's boundary, before which the group must not be.
 	Offsets []v1alpha1.TopicOffsets
@@ -225,6 +231,9 @@ type Decision struct {
 	// State to persist before anything of Actions is done.
 	State   v1alpha1.GroupState
 	Actions []Action
+	// Ended is the rollout that is not the state's any more, as it was at its end; nil if none
+	// has ended.
+	Ended *v1alpha1.RolloutState
 	// MinAvailable is how many pods an eviction must leave ready.
 	MinAvailable int32
 	// ReadNow: something waits for nothing but the next reading.

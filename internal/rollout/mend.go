@@ -78,7 +78,7 @@ func (v seen) awaitsPerson(s slot) bool {
 
 // lostToAPerson is what a rollout waits for, since a slot awaits a person; "" if none does.
 func (v seen) lostToAPerson(state v1alpha1.GroupState) string {
-	for _, s := range v.inSize(state) {
+	for _, s := range append(v.besides(), v.inSize(state)...) {
 		if s.lost() && v.awaitsPerson(s) {
 			return fmt.Sprintf("slot %d is lost, and membership.lostNode is Wait: pod %s", s.ordinal, s.state.Pod)
 		}

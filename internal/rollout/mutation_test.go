@@ -84,7 +84,7 @@ var mutations = []struct {
 		"invariant 6",
 	}, {
 		"the object of a holder goes before its end is written", "permit.go",
-		"p.Forsaken || !holds && !p.active()", "p.Forsaken || holds || !p.active()",
+		"p.Forsaken || !holders[p.UID] && !p.active()", "p.Forsaken || holders[p.UID] || !p.active()",
 		"invariant 6",
 	}, {
 		"a member is removed by its instance id alone", "members.go",

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,10 +38,14 @@ func beginMove(v seen, state *v1alpha1.GroupState, command string, to []v1alpha1
 func rollback(v seen, state *v1alpha1.GroupState, value string) (now bool, refused string) {
 	found, known := v.Found[v1alpha1.AnnotationRollback]
 	switch {
-	case !known || found.Value != value || state.Move != nil:
+	case !known || found.Value != value || state.Move != nil || v.Group.Unchecked:
 		return false, ""
 	case found.Refused != "":
 		return true, found.Refused
+	case found.Rewind && v.boundsAreMissing(*state, found.Number):
+		return false, "" // they are about to be known
+	case !found.Rewind && found.Revision == v.template:
+		return true, "revision " + found.Revision + " is what the template asks for"
 	case !found.Rewind && found.Revision == state.Stable && (state.Rollout == nil || state.Rollout.Stage == v1alpha1.RolloutRolledBack) && !anyOther(v, *state):
 		return true, "all slots run revision " + found.Revision + " already"
 	}
@@ -51,8 +56,22 @@ func rollback(v seen, state *v1alpha1.GroupState, value string) (now bool, refus
 		beginMove(v, state, v1alpha1.AnnotationRollback+"="+value, found.Offsets)
 		state.Stable = found.Revision
 	}
-	state.Override = &v1alpha1.OverrideState{For: v.template, Revision: found.Revision, Command: v1alpha1.AnnotationRollback + "=" + value}
+	if found.Revision != v.template {
+		state.Override = &v1alpha1.OverrideState{For: v.Group.Template, Revision: found.Revision, Command: v1alpha1.AnnotationRollback + "=" + value}
+	}
 	return true, ""
+}
+
+// boundsAreMissing: a slot consumes under the revision of the rollout that is to be gone back
+// from, and its boundary is not noted yet.
+func (v seen) boundsAreMissing(state v1alpha1.GroupState, number int64) bool {
+	r := state.Rollout
+	if r == nil || r.Number != number || v.reading == nil {
+		return false
+	}
+	return slices.ContainsFunc(v.inSize(state), func(s slot) bool {
+		return r.Handover != v1alpha1.HandoverOverlap && s.state.Revision == r.To && s.holder.consuming() && v.joined(s, v.reading) && !slices.Contains(r.Bounded, s.ordinal)
+	})
 }
 
 // anyOther: a slot runs another revision than the stable one.
@@ -70,10 +89,13 @@ func resetOffsets(v seen, state *v1alpha1.GroupState, value string) (now bool, r
 		return true, found.Refused
 	case underWay(state.Rollout):
 		return false, "" // it ends first
-	case found.Rewind:
-		if later, why := v.cannotRewind(found.Offsets); later || why != "" {
-			return !later, why
-		}
+	}
+	later, why := v.cannotMove()
+	if found.Rewind {
+		later, why = v.cannotRewind(found.Offsets)
+	}
+	if later || why != "" {
+		return !later, why
 	}
 	rollout := state.Rollout
 	beginMove(v, state, v1alpha1.AnnotationResetOffsets+"="+value, found.Offsets)
@@ -85,6 +107,9 @@ func resetOffsets(v seen, state *v1alpha1.GroupState, value string) (now bool, r
 func (v seen) cannotRewind(to []v1alpha1.TopicOffsets) (later bool, why string) {
 	if v.reading == nil {
 		return true, ""
+	}
+	if later, why := v.cannotMove(); later || why != "" {
+		return later, why
 	}
 	offsets, err := v1alpha1.ReadTopicOffsets(to)
 	if err != nil {
@@ -111,6 +136,16 @@ func (v seen) cannotRewind(to []v1alpha1.TopicOffsets) (later bool, why string) 
 	return false, ""
 }
 
+// cannotMove is why the group would not be empty when all pods have ended, or not be known;
+// later: that may pass.
+func (v seen) cannotMove() (later bool, why string) {
+	if text := stranger(v, v1alpha1.GroupState{}); text != "" {
+		return false, text
+	}
+	_, unread := v.reading.Unread()
+	return unread, ""
+}
+
 // partitionsOf offsets, in order.
 func partitionsOf(offsets map[string]map[int32]v1alpha1.OffsetRange) []lag.TopicPartition {
 	var all []lag.TopicPartition
@@ -127,6 +162,11 @@ func partitionsOf(offsets map[string]map[int32]v1alpha1.OffsetRange) []lag.Topic
 // for.
 func advanceMove(v seen, state *v1alpha1.GroupState) ([]Action, string) {
 	m := state.Move
+	name, value, _ := strings.Cut(m.Command, "=")
+	if v.Group.Commands[name] != value && v.callOff(m) {
+		state.Move = nil
+		return nil, ""
+	}
 	if left := v.left(); left != "" {
 		return nil, "the offsets are moved when all pods have ended: " + left
 	}
@@ -151,13 +191,25 @@ func advanceMove(v seen, state *v1alpha1.GroupState) ([]Action, string) {
 		return nil, "the offsets cannot be moved: " + err.Error()
 	}
 	for _, tp := range partitionsOf(offsets) {
-		at := v.reading.Partition(tp).Committed
-		if at == nil || *at != offsets[tp.Topic][tp.Partition].To {
+		p := v.reading.Partition(tp)
+		if p.Topic == "" {
+			continue // it has been deleted, or is not the group's any more
+		}
+		if p.Committed == nil || *p.Committed != offsets[tp.Topic][tp.Partition].To {
 			return []Action{{Kind: SetOffsets, Offsets: m.Offsets, Reason: m.Command}}, "the offsets are being set"
 		}
 	}
 	state.Move = nil
 	return nil, ""
+}
+
+// callOff: a person has taken the command back. Before anything is set that ends the move; then
+// what was committed before is set again.
+func (v seen) callOff(m *v1alpha1.MoveState) bool {
+	if m.Noted {
+		m.Offsets = m.Before
+	}
+	return !m.Noted
 }
 
 // noteBefore writes down what is committed, and where a move goes that is named by the ends

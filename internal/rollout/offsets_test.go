@@ -105,7 +105,7 @@ func TestRollbackInTimeOfWhatFailed(t *testing.T) {
 	s.w.readsAtOnce = true
 	s.apply("r1-slow")
 	s.endsOn("r0-good", v1alpha1.RolloutRolledBack)
-	s.w.records = append(s.w.records, simRecord{"r0-good", "r1-slow", s.state().Rollout.Boundaries})
+	s.w.records = append(s.w.records, simRecord{"r0-good", "r1-slow", s.state().Rollout.Boundaries, s.state().Rollout.Number})
 	s.annotate(v1alpha1.AnnotationRollback, "orders-1"+rewinds)
 	s.moves()
 	s.consumes("r0-good")
@@ -164,7 +164,7 @@ func TestRefusedMoves(t *testing.T) {
 			s := newStage(t, 2)
 			s.w.retained = 5
 			s.goOn(5 * time.Second)
-			s.w.records = []simRecord{{"r9-good", "r0-good", boundaries}}
+			s.w.records = []simRecord{{from: "r9-good", to: "r0-good", boundaries: boundaries}}
 			s.annotate(v1alpha1.AnnotationRollback, "orders-1"+rewinds)
 			s.goOn(30 * time.Second)
 			s.says("is refused: ")
@@ -176,12 +176,22 @@ func TestRefusedMoves(t *testing.T) {
 	}
 }
 
-// A member of somebody else keeps the group from being empty, and is named.
+// A member of somebody else keeps the group from being empty: the command is refused, and if
+// it comes later it is named.
 func TestMoveWithAStranger(t *testing.T) {
 	s := newStage(t, 2)
 	s.w.strangers = []string{"stranger"}
 	s.goOn(10 * time.Second)
 	s.annotate(v1alpha1.AnnotationResetOffsets, toEarliest)
+	s.goOn(10 * time.Second)
+	s.says("kohort.dev/reset-offsets=earliest is refused: a member of the group is not of this ConsumerGroup")
+	s.w.strangers = nil
+	s.annotate(v1alpha1.AnnotationResetOffsets, "")
+	s.until(2*time.Minute, func() bool { return s.w.members["stranger"] == nil && s.w.quiet() })
+	s.goOn(10 * time.Second)
+	s.annotate(v1alpha1.AnnotationResetOffsets, toEarliest)
+	s.until(time.Minute, func() bool { return s.state().Move != nil })
+	s.w.strangers = []string{"stranger"}
 	if !s.until(time.Minute, func() bool {
 		return strings.Contains(s.told, "it has 1 members that are not of this ConsumerGroup, instance id stranger")
 	}) {
@@ -190,6 +200,65 @@ func TestMoveWithAStranger(t *testing.T) {
 	s.w.strangers = nil
 	if !s.until(2*time.Minute, func() bool { return s.state().Move == nil }) {
 		t.Fatal(s.told)
+	}
+	s.consumes("r0-good")
+}
+
+// A move is called off by taking its annotation back, as long as nothing is set; then what was
+// committed before is set again.
+func TestMoveIsCalledOff(t *testing.T) {
+	for _, noted := range []bool{false, true} {
+		s := newStage(t, 2)
+		s.annotate(v1alpha1.AnnotationResetOffsets, toEarliest)
+		s.until(time.Minute, func() bool { return s.state().Move != nil && s.state().Move.Noted == noted })
+		s.annotate(v1alpha1.AnnotationResetOffsets, "")
+		before := s.committed()
+		if !s.until(2*time.Minute, func() bool { return s.state().Move == nil }) {
+			t.Fatal(s.told)
+		}
+		for n, at := range s.committed() {
+			if at < before[n] {
+				t.Errorf("partition %d went back from %d to %d", n, before[n], at)
+			}
+		}
+		s.consumes("r0-good")
+	}
+}
+
+// What a person went back from is over when the template asks for what runs, and a release of
+// it after that is one as any other.
+func TestTemplateFollowsRollback(t *testing.T) {
+	s := newStage(t, 3)
+	s.apply("r1-good")
+	s.endsOn("r1-good", "")
+	s.annotate(v1alpha1.AnnotationRollback, "orders-1")
+	s.until(2*time.Minute, func() bool { return s.state().Stable == "r0-good" && s.state().Rollout == nil })
+	s.apply("r0-good")
+	s.goOn(10 * time.Second)
+	s.says("Running: 3 of 3 slots consume")
+	s.apply("r1-good")
+	s.endsOn("r1-good", "")
+}
+
+// What is gone back from in the middle of its rollout has the boundaries of all slots that it
+// has had by then.
+func TestRollbackInTimeInTheMiddle(t *testing.T) {
+	s := newStage(t, 3)
+	s.w.readsAtOnce = true
+	s.apply("r1-good")
+	s.until(2*time.Minute, func() bool { return len(s.state().Rollout.Passed) == 2 })
+	r := *s.state().Rollout
+	s.w.records = []simRecord{{from: "r0-good", to: "r1-good", number: r.Number}}
+	s.annotate(v1alpha1.AnnotationRollback, "orders-1"+rewinds)
+	set := s.moves()
+	boundaries, err := v1alpha1.ReadTopicOffsets(s.w.set)
+	if err != nil || len(boundaries[simTopic]) < 8 {
+		t.Fatalf("set are %v (%v), two slots were handed over", s.w.set, err)
+	}
+	for n, want := range boundaries[simTopic] {
+		if set[n] != want.To {
+			t.Errorf("partition %d is set to %d, want %d", n, set[n], want.To)
+		}
 	}
 	s.consumes("r0-good")
 }

@@ -108,7 +108,7 @@ func (o *simOperator) input() Input {
 		Rebalances: lag.Rebalances{Count: int64(w.rebalances), Since: simEpoch},
 		Found:      w.found(),
 		Group: Group{
-			Consumer: w.kip848, Names: w.names, Assignor: "range", Topics: w.topics(), Revision: obj.spec.Revision, Budget: obj.spec.Budget,
+			Consumer: w.kip848, Names: w.names, Assignor: "range", Topics: w.topics(), Revision: obj.spec.Revision, Template: obj.spec.Revision, Budget: obj.spec.Budget,
 			SettledFor: 5 * time.Second, Deadline: 3 * time.Minute, Heartbeat: simHeartbeat,
 			SessionMin: simSession, SessionMax: simSessionMax, CrashBackOff: cmp.Or(w.crashBackOff, simCrashBackOff), LostWaits: w.lostWaits, LostDead: w.lostDead,
 			Paused: obj.spec.Paused, DeletedAt: obj.spec.DeletedAt,
@@ -135,7 +135,7 @@ func (o *simOperator) input() Input {
 // record keeps what becomes of a rollout.
 func (w *world) record(was, is *v1alpha1.RolloutState) {
 	if was != nil && (is == nil || is.Number != was.Number) {
-		w.records = append(w.records, simRecord{was.From, was.To, was.Boundaries})
+		w.records = append(w.records, simRecord{was.From, was.To, was.Boundaries, was.Number})
 	}
 }
 
@@ -152,7 +152,10 @@ func (w *world) found() map[string]Found {
 			f.Refused = "there is no such RolloutRecord"
 		default:
 			last := w.records[len(w.records)-1]
-			f.Revision, f.Offsets = last.from, last.boundaries
+			f.Revision, f.Offsets, f.Number = last.from, last.boundaries, last.number
+			if r := w.object.state.Rollout; r != nil && r.Number == f.Number {
+				f.Offsets = r.Boundaries
+			}
 			f.Rewind = name == v1alpha1.AnnotationResetOffsets || strings.HasSuffix(f.Value, rewinds)
 		}
 		found[name] = f

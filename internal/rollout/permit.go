@@ -7,6 +7,8 @@ import (
 	"sort"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
@@ -56,10 +58,13 @@ func permit(v seen, state *v1alpha1.GroupState, proposals []proposal) []Action {
 // of a holder is written with the state, before its object goes.
 func Releases(pods []Pod, state v1alpha1.GroupState) []Action {
 	var actions []Action
+	holders := map[types.UID]bool{}
+	for _, s := range state.Held() {
+		holders[s.Holder] = true
+	}
 	for i := range pods {
 		p := &pods[i]
-		holds := slices.ContainsFunc(state.Held(), func(s v1alpha1.SlotState) bool { return s.Holder == p.UID })
-		if p.Deleting && p.Kept && (p.Forsaken || !holds && !p.active()) {
+		if p.Deleting && p.Kept && (p.Forsaken || !holders[p.UID] && !p.active()) {
 			actions = append(actions, Action{Kind: ReleasePod, Ordinal: p.Ordinal, Pod: p.Name, UID: p.UID})
 		}
 	}
@@ -99,7 +104,7 @@ func handovers(v seen, state v1alpha1.GroupState, proposals []proposal, removing
 	if v.reading == nil && !blind {
 		return nil
 	}
-	changing := (removing || len(state.Beside) > 0) && !v.Group.Consumer
+	changing := (removing || v.leavesBeside()) && !v.Group.Consumer
 	unsteady := v.reading != nil && v.reading.Rebalancing() && !blind || changing
 	var ready []proposal
 	for _, p := range proposals {
@@ -140,6 +145,13 @@ func (p proposal) why() string {
 	default:
 		return fmt.Sprintf("revision %s takes slot %d over", p.run, p.slot.ordinal)
 	}
+}
+
+// leavesBeside: second pods are about to leave the group. Nobody can tell when their ids are
+// gone while nothing is read: what a person goes back to does not wait for that, nor for a
+// second pod that is lost to a person.
+func (v seen) leavesBeside() bool {
+	return v.reading != nil && slices.ContainsFunc(v.besides(), func(b slot) bool { return !b.lost() || !v.awaitsPerson(b) })
 }
 
 // failedGate: the slot runs what a rollout is undone for, and has not passed.

@@ -86,13 +86,10 @@ func standingNow(v seen, slots []slot) string {
 
 func problems(v seen, state v1alpha1.GroupState) []string {
 	var all []string
-	for _, s := range v.slots {
+	for _, s := range append(slices.Clone(v.slots), v.besides()...) {
 		pods := s.others
 		if s.holder != nil {
 			pods = append([]*Pod{s.holder}, pods...)
-		}
-		if s.beside != nil && s.beside.holder != nil {
-			pods = append(slices.Clone(pods), s.beside.holder)
 		}
 		for _, p := range pods {
 			if p.Problem != "" && !p.Ended && !standsAsBlue(state, p) {

@@ -44,20 +44,21 @@ func outdated(v seen, state v1alpha1.GroupState) []slot {
 	return old
 }
 
-// restartsNow is why a slot's pod is replaced by another of its revision now; "" if it is not.
-func restartsNow(v seen, state v1alpha1.GroupState, s slot) string {
+// restartsNow are the slots whose pods are replaced by others of their revision now.
+func restartsNow(v seen, state v1alpha1.GroupState) []int32 {
 	if v.paused != "" || underWay(state.Rollout) {
-		return ""
+		return nil
 	}
 	old := outdated(v, state)
 	// To make another pod while a slot is between its holders would take time from it.
-	if s.spare(s.state.Revision) == nil && slices.ContainsFunc(v.inSize(state), func(o slot) bool { return o.holder == nil }) {
-		return ""
+	between := len(old) > 0 && slices.ContainsFunc(v.inSize(state), func(o slot) bool { return o.holder == nil })
+	var now []int32
+	for _, s := range old[:min(len(old), v.Group.Budget)] {
+		if s.spare(s.state.Revision) != nil || !between {
+			now = append(now, s.ordinal)
+		}
 	}
-	if !slices.ContainsFunc(old[:min(len(old), v.Group.Budget)], func(o slot) bool { return o.ordinal == s.ordinal }) {
-		return ""
-	}
-	return "a restart is asked for of all pods that were made before " + restartsFrom(state).UTC().Format(time.RFC3339)
+	return now
 }
 
 // unfitToRestart is why a slot cannot be handed over now; "" if it can. One that does not

@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
@@ -30,8 +31,22 @@ type want struct {
 	leftOut bool
 }
 
+// outlook is what holds for all slots, found out once.
+type outlook struct {
+	ahead, moving, restarting []int32
+	handingOver               bool
+}
+
+func outlookOf(v seen, state v1alpha1.GroupState) outlook {
+	o := outlook{moving: v.moving(state), restarting: restartsNow(v, state)}
+	if rolling(state) {
+		o.ahead, o.handingOver = ahead(v, state), handingOver(v, state)
+	}
+	return o
+}
+
 // wantOf is what shall become of a slot under a state.
-func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
+func wantOf(v seen, state v1alpha1.GroupState, s slot, o outlook) want {
 	if s.ordinal >= sizeOf(state) {
 		if s.ordinal < v.Desired && mayResize(v, state) {
 			return want{keep: growthRevision(v, state)}
@@ -46,13 +61,15 @@ func wantOf(v seen, state v1alpha1.GroupState, s slot) want {
 	w.renew = v.gaveUp(state, s)
 	w.barred = recreates(state.Rollout) && v.isMixed(w.run)
 	w.leftOut = v.leftOut(s) && s.state.Revision == w.run
-	if slices.Contains(v.moving(state), s.ordinal) {
+	if slices.Contains(o.moving, s.ordinal) {
 		w.elsewhere = s.holder.Draining
 	}
-	w.again = restartsNow(v, state, s)
+	if slices.Contains(o.restarting, s.ordinal) {
+		w.again = "a restart is asked for of all pods that were made before " + restartsFrom(state).UTC().Format(time.RFC3339)
+	}
 	r := state.Rollout
-	if rolling(state) && slices.Contains(ahead(v, state), s.ordinal) &&
-		(s.spare(r.To) != nil || v.paused == "" && goesFirst(v, state, s, r.To) == "" && !handingOver(v, state)) {
+	if rolling(state) && slices.Contains(o.ahead, s.ordinal) &&
+		(s.spare(r.To) != nil || v.paused == "" && goesFirst(v, state, s, r.To) == "" && !o.handingOver) {
 		w.keep = r.To
 	}
 	if w.keep == "" {
@@ -125,20 +142,29 @@ func queue(v seen, state v1alpha1.GroupState) []slot {
 			return 3
 		}
 	}
+	type place struct{ rank, turn int }
 	var rest []slot
-	turn, begun := map[int32]int{}, map[string]int{}
-	for _, s := range slices.SortedStableFunc(slices.Values(v.inSize(state)), func(a, b slot) int {
-		return btoi(slices.Contains(state.Rollout.Begun, b.ordinal)) - btoi(slices.Contains(state.Rollout.Begun, a.ordinal))
-	}) {
-		if s.holder != nil && s.holder.Domain != "" {
-			turn[s.ordinal] = begun[s.holder.Domain]
-			begun[s.holder.Domain]++
-		}
-		if !slices.Contains(state.Rollout.Begun, s.ordinal) {
-			rest = append(rest, s)
+	places, gone := map[int32]place{}, map[string]int{}
+	for _, s := range v.inSize(state) {
+		if s.holder != nil && slices.Contains(state.Rollout.Begun, s.ordinal) {
+			gone[s.holder.Domain]++
 		}
 	}
-	slices.SortStableFunc(rest, func(a, b slot) int { return cmp.Or(rank(a)-rank(b), turn[a.ordinal]-turn[b.ordinal]) })
+	for _, s := range v.inSize(state) {
+		if slices.Contains(state.Rollout.Begun, s.ordinal) {
+			continue
+		}
+		at := place{rank: rank(s)}
+		if s.holder != nil && s.holder.Domain != "" {
+			at.turn = gone[s.holder.Domain]
+			gone[s.holder.Domain]++
+		}
+		places[s.ordinal] = at
+		rest = append(rest, s)
+	}
+	slices.SortStableFunc(rest, func(a, b slot) int {
+		return cmp.Or(places[a.ordinal].rank-places[b.ordinal].rank, places[a.ordinal].turn-places[b.ordinal].turn)
+	})
 	return rest
 }
 

@@ -63,6 +63,7 @@ func (w *world) landSettings() {
 		if err != nil || len(w.members) > 0 {
 			continue
 		}
+		w.set = s.offsets
 		for n, at := range offsets[simTopic] {
 			w.offsets[n].committed = at.To
 		}

@@ -98,6 +98,7 @@ const (
 type simRecord struct {
 	from, to   string
 	boundaries []v1alpha1.TopicOffsets
+	number     int64 // of a rollout that may not be over
 }
 
 // setting of offsets is under way to the broker.
@@ -176,8 +177,9 @@ type world struct {
 	commands        map[string]string
 	records         []simRecord // of rollouts that are over
 	sets            []setting
-	retained        int64 // where the logs start
-	readsAtOnce     bool  // when an operator wants to; else when the time has come
+	set             []v1alpha1.TopicOffsets // that landed last
+	retained        int64                   // where the logs start
+	readsAtOnce     bool                    // when an operator wants to; else when the time has come
 	pauseOnFailure  bool
 	pauseOnChange   bool
 	checks          simChecks
