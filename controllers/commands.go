@@ -87,7 +87,7 @@ func (r *ConsumerGroupReconciler) wayBack(ctx context.Context, group *v1alpha1.C
 // recordOf is a RolloutRecord of a group; nil, and why, if it has none of the name.
 func (r *ConsumerGroupReconciler) recordOf(ctx context.Context, group *v1alpha1.ConsumerGroup, name string) (*v1alpha1.RolloutRecord, string, error) {
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-		return nil, fmt.Sprintf("there is no RolloutRecord %q: kubectl get rolloutrecords -l %s=%s", name, v1alpha1.LabelGroup, group.Name), nil
+		return nil, fmt.Sprintf("there is no RolloutRecord %s: kubectl get rolloutrecords -l %s=%s", name, v1alpha1.LabelGroup, group.Name), nil
 	}
 	record := &v1alpha1.RolloutRecord{}
 	err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: group.Namespace, Name: name}, record)
