@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
-	"github.com/kohort-dev/kohort/internal/lag"
 	"github.com/kohort-dev/kohort/internal/rollout"
 )
 
@@ -86,14 +85,15 @@ func (r *ConsumerGroupReconciler) wayBack(ctx context.Context, group *v1alpha1.C
 
 // recordOf is a RolloutRecord of a group; nil, and why, if it has none of the name.
 func (r *ConsumerGroupReconciler) recordOf(ctx context.Context, group *v1alpha1.ConsumerGroup, name string) (*v1alpha1.RolloutRecord, string, error) {
-	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-		return nil, fmt.Sprintf("there is no RolloutRecord %s: kubectl get rolloutrecords -l %s=%s", name, v1alpha1.LabelGroup, group.Name), nil
+	none := fmt.Sprintf("there is no RolloutRecord %s: kubectl get rolloutrecords -l %s=%s", name, v1alpha1.LabelGroup, group.Name)
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return nil, none, nil
 	}
 	record := &v1alpha1.RolloutRecord{}
 	err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: group.Namespace, Name: name}, record)
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, fmt.Sprintf("there is no RolloutRecord %s: kubectl get rolloutrecords -l %s=%s", name, v1alpha1.LabelGroup, group.Name), nil
+		return nil, none, nil
 	case err != nil:
 		return nil, "", fmt.Errorf("reading RolloutRecord %s/%s: %w", group.Namespace, name, err)
 	case record.Spec.Group != group.Name:
@@ -105,12 +105,12 @@ func (r *ConsumerGroupReconciler) recordOf(ctx context.Context, group *v1alpha1.
 // offsetsTo are the offsets that a reset asks for; none if they are those of the ends of the
 // logs, which are read when nobody consumes.
 func (r *ConsumerGroupReconciler) offsetsTo(ctx context.Context, group *v1alpha1.ConsumerGroup, value string) (rollout.Found, error) {
-	if value == "earliest" || value == "latest" {
+	if value == rollout.ToEarliest || value == rollout.ToLatest {
 		return rollout.Found{}, nil
 	}
 	if at, err := time.Parse(time.RFC3339, value); err == nil {
 		offsets, err := r.Clusters.OffsetsAt(ctx, clusterKey(group), at, group.Spec.Topics)
-		return rollout.Found{Offsets: written(offsets)}, err
+		return rollout.Found{Offsets: rollout.ExactOffsets(offsets)}, err
 	}
 	record, refused, err := r.recordOf(ctx, group, value)
 	if record == nil {
@@ -122,36 +122,15 @@ func (r *ConsumerGroupReconciler) offsetsTo(ctx context.Context, group *v1alpha1
 	return rollout.Found{Offsets: record.Status.Boundaries, Rewind: true}, nil
 }
 
-func written(offsets map[lag.TopicPartition]int64) []v1alpha1.TopicOffsets {
-	all := map[string]map[int32]v1alpha1.OffsetRange{}
-	for tp, at := range offsets {
-		if all[tp.Topic] == nil {
-			all[tp.Topic] = map[int32]v1alpha1.OffsetRange{}
-		}
-		all[tp.Topic][tp.Partition] = v1alpha1.OffsetRange{From: at, To: at}
-	}
-	return v1alpha1.NewTopicOffsets(all)
-}
-
 // setOffsets sets what the group has committed. The broker refuses it while the group has
 // members.
 func (r *ConsumerGroupReconciler) setOffsets(ctx context.Context, s seen, a rollout.Action) error {
-	offsets, err := v1alpha1.ReadTopicOffsets(a.Offsets)
-	if err != nil {
-		return fmt.Errorf("setting the offsets of group %s: %w", s.group.GroupID(), err)
-	}
-	to := map[lag.TopicPartition]int64{}
-	for topic, partitions := range offsets {
-		for n, at := range partitions {
-			to[lag.TopicPartition{Topic: topic, Partition: n}] = at.To
-		}
-	}
 	ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
 	defer cancel()
-	if err := r.Clusters.SetOffsets(ctx, clusterKey(s.group), s.group.GroupID(), to); err != nil {
+	if err := r.Clusters.SetOffsets(ctx, clusterKey(s.group), s.group.GroupID(), a.Offsets); err != nil {
 		return err
 	}
-	r.note(s.group, "OffsetsSet", "set the offsets of %d partitions of group %s: %s", len(to), s.group.GroupID(), a.Reason)
+	r.note(s.group, "OffsetsSet", "set the offsets of %d partitions of group %s: %s", len(a.Offsets), s.group.GroupID(), a.Reason)
 	r.Clusters.ReadNow(clusterKey(s.group), s.group.GroupID())
 	return nil
 }

@@ -18,29 +18,32 @@ import (
 // for one by one: a watch would be of all Secrets of the cluster.
 const configsFor = 10 * time.Second
 
-// configured is a revision with what its ConfigMaps and Secrets held at a time.
+// configured is a revision, bare and with what its ConfigMaps and Secrets held at a time.
 type configured struct {
-	template, revision string
-	at                 time.Time
+	bare, revision string
+	at             time.Time
 }
 
 // withConfigs makes what the ConfigMaps and Secrets hold that the template names a part of
 // its revision, where that is asked for.
 func (r *ConsumerGroupReconciler) withConfigs(ctx context.Context, s seen) (seen, error) {
-	s.template = pods.Revision(s.group.Spec)
-	s.revision = s.template
-	template, err := presentData(s.group).parse()
-	if !s.group.Spec.Rollout.IncludeConfig || err != nil {
-		return s, nil // what is wrong with a template is said when it is tried
+	s.bare = pods.Revision(s.group.Spec)
+	s.template, s.revision = s.bare, s.bare
+	if !s.group.Spec.Rollout.IncludeConfig {
+		return s, nil
 	}
-	if known := s.recalls.configs; known.template != s.template || s.now.Sub(known.at) >= configsFor {
+	if known := s.recalls.configs; known.bare != s.bare || s.now.Sub(known.at) >= configsFor {
+		template, err := presentData(s.group).parse()
+		if err != nil {
+			return s, nil // what is wrong with a template is said when it is tried
+		}
 		contents := map[pods.Config]map[string][]byte{}
 		for _, c := range pods.Configs(template) {
 			if contents[c], err = r.contentOf(ctx, s.group.Namespace, c); err != nil {
 				return s, fmt.Errorf("reading %s/%s, which the template names, for rollout.includeConfig: %w", s.group.Namespace, c, err)
 			}
 		}
-		s.recalls.configs = configured{s.template, pods.RevisionWith(s.template, contents), s.now}
+		s.recalls.configs = configured{s.bare, pods.RevisionWith(s.bare, contents), s.now}
 	}
 	s.template = s.recalls.configs.revision
 	s.revision = s.template

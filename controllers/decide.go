@@ -10,7 +10,6 @@ import (
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/membership"
-	"github.com/kohort-dev/kohort/internal/pods"
 	"github.com/kohort-dev/kohort/internal/rollout"
 	"github.com/kohort-dev/kohort/internal/scaling"
 )
@@ -72,7 +71,7 @@ func groupOf(s seen) rollout.Group {
 		Topics:   spec.Topics,
 		Revision: s.revision,
 
-		Template:  pods.Revision(*spec),
+		Template:  s.bare,
 		Unchecked: s.revision != s.template,
 		Budget:    spec.Rollout.Budget(),
 		Strategy:  spec.Rollout.EffectiveStrategy(),

@@ -33,8 +33,9 @@ type seen struct {
 	// revision that is worked towards: that of the present template, or the
 	// stable one while the present template cannot be used.
 	revision string
-	// template is the revision of the present template.
-	template string
+	// template is the revision of the present template, and bare that without what the
+	// ConfigMaps and Secrets hold that it names.
+	template, bare string
 	// stall is why nothing new begins until a person changes something.
 	stall *stall
 	// uncertain is what could not be found out; the pass goes on without it.

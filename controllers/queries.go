@@ -33,17 +33,17 @@ func (r *ConsumerGroupReconciler) queriesOf(s seen) []rollout.Query {
 	}
 	for i, answers := range r.Prometheus.Ask(key, texts) {
 		for _, a := range answers {
-			all[i].Answers = append(all[i].Answers, rollout.Answer{At: a.At, Value: a.Value, Unknown: a.Unknown})
+			all[i].Answers = append(all[i].Answers, rollout.Answer(a))
 		}
 	}
 	return all
 }
 
 // rollsOut: the group has another revision than it shall have, and the gate has a say in
-// whether it gets it.
+// whether it gets it, which it has not where a person has gone back.
 func (s seen) rollsOut() bool {
 	state := s.group.Status.State
-	if state.Size == nil || s.revision == state.Stable || s.stall.holdsStill() || !s.group.DeletionTimestamp.IsZero() {
+	if state.Size == nil || s.revision == state.Stable || state.Override != nil || s.stall.holdsStill() || !s.group.DeletionTimestamp.IsZero() {
 		return false
 	}
 	ro := state.Rollout

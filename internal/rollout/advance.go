@@ -142,13 +142,13 @@ func progress(v seen, state *v1alpha1.GroupState) string {
 	if changed := otherPartitions(v, *state); changed != "" {
 		return stopped(r, changed, v.Group.PauseOnChange)
 	}
-	waits, matter := "", ""
+	waits, matter, judge := "", "", judgeOf(v, *state)
 	for _, s := range v.inSize(*state) {
 		if !slices.Contains(r.Begun, s.ordinal) {
 			continue
 		}
 		passed := slices.Contains(r.Passed, s.ordinal)
-		verdict := gate(v, *state, s)
+		verdict := judge.gate(s)
 		if verdict.result != pass {
 			matter = verdict.reason
 		}

@@ -49,10 +49,8 @@ func beginTogether(v seen, state *v1alpha1.GroupState, next []slot) string {
 	}
 	missing := unavailable(v, *state)
 	aside := func(s slot) bool { return missing[s.ordinal] || leftAside(*state, s) } // these have nothing to lose
-	for _, s := range next {
-		if why := unfitBut(v, *state, s, aside); why != "" && !r.Back && !r.Full {
-			return "waiting for gate: all slots are next: " + why
-		}
+	if why := unfitBut(v, *state, next, aside); why != "" && !r.Back && !r.Full {
+		return "waiting for gate: all slots are next: " + why
 	}
 	renewBaseline(v, *state, r) // that of its beginning may be of long ago
 	for _, s := range next {

@@ -36,20 +36,21 @@ func noteBoundaries(v seen, state *v1alpha1.GroupState) {
 		noteFirsts(v, r, v.Window.Before(r.StartedAt.Time).Said())
 		return
 	}
-	if v.hasRebalanced(r) { // a slot of the revision may have got other partitions
-		defer noteFirsts(v, r, nil)
-	}
+	rebalanced := v.hasRebalanced(r)
 	for _, s := range v.inSize(*state) {
 		if !slices.Contains(r.Begun, s.ordinal) || slices.Contains(r.Bounded, s.ordinal) || !s.holder.active() || s.state.Revision != r.To {
 			continue
 		}
 		// It is the first pod's of the revision, that no earlier rollout has left there, and the
 		// partitions were no other slot's.
-		began := s.state.Since.Before(&r.StartedAt) || s.state.RevisionBefore == r.To || v.hasRebalanced(r)
+		began := s.state.Since.Before(&r.StartedAt) || s.state.RevisionBefore == r.To || rebalanced
 		if found, known := v.boundary(s, began); known {
 			r.Bounded = insert(r.Bounded, s.ordinal)
 			r.Boundaries = withOffsets(r.Boundaries, found)
 		}
+	}
+	if rebalanced { // a slot of the revision may have got other partitions
+		noteFirsts(v, r, nil)
 	}
 }
 
@@ -99,7 +100,7 @@ func (v seen) hasRebalanced(r *v1alpha1.RolloutState) bool {
 }
 
 // boundary is that of a slot's partitions, as soon as a reading tells. Where the revision may
-// have begun before, it is not known since when.
+// have begun before, or its consumer has crashed by then, it is not known since when.
 func (v seen) boundary(s slot, began bool) (map[lag.TopicPartition]v1alpha1.OffsetRange, bool) {
 	read := v.Window.Since(s.state.Since.Time)
 	for i := range read {
@@ -110,11 +111,11 @@ func (v seen) boundary(s slot, began bool) (map[lag.TopicPartition]v1alpha1.Offs
 		members, stayed := s.members(r), s.stayed(r)
 		before := r // of the new consumer's first commit
 		switch {
-		case began, s.state.MemberBefore == v1alpha1.UnknownMember: // nobody can say whose commits they are
+		case began, s.state.Restarts > 0, s.state.MemberBefore == v1alpha1.UnknownMember: // nobody can say whose commits they are
 			if before = nil; !v.joined(s, r) {
 				continue
 			}
-		case r.CommitsFirst && s.state.Restarts == 0 && len(stayed) > 0 && len(stayed) == len(members):
+		case r.CommitsFirst && len(stayed) > 0 && len(stayed) == len(members):
 		case v.joined(s, r):
 			before = v.Window.Before(s.state.Since.Time).Said()
 		default:
@@ -122,25 +123,16 @@ func (v seen) boundary(s slot, began bool) (map[lag.TopicPartition]v1alpha1.Offs
 		}
 		owned := lag.Owned(members)
 		unread := slices.ContainsFunc(owned, func(tp lag.TopicPartition) bool { return r.Partition(tp).Err != "" })
-		if !unread {
-			return between(before, r, owned, s), true
+		if unread {
+			continue
 		}
+		found := map[lag.TopicPartition]v1alpha1.OffsetRange{}
+		for _, tp := range owned {
+			found[tp] = rangeOf(before, r.Partition(tp))
+		}
+		return found, true
 	}
 	return nil, false
-}
-
-// between is what was committed to some partitions between two readings; it is not known
-// since when if the slot's new consumer has crashed by then.
-func between(before, after *lag.Reading, owned []lag.TopicPartition, s slot) map[lag.TopicPartition]v1alpha1.OffsetRange {
-	found := map[lag.TopicPartition]v1alpha1.OffsetRange{}
-	for _, tp := range owned {
-		if p := after.Partition(tp); s.state.Restarts > 0 {
-			found[tp] = rangeOf(nil, p)
-		} else {
-			found[tp] = rangeOf(before, p)
-		}
-	}
-	return found
 }
 
 // rangeOf is from what was committed to a partition by a reading before, if that is known, to
@@ -157,6 +149,15 @@ func rangeOf(before *lag.Reading, now lag.Partition) v1alpha1.OffsetRange {
 		o.From = *from
 	}
 	return o
+}
+
+// ExactOffsets writes offsets down that are known.
+func ExactOffsets(offsets map[lag.TopicPartition]int64) []v1alpha1.TopicOffsets {
+	found := map[lag.TopicPartition]v1alpha1.OffsetRange{}
+	for tp, at := range offsets {
+		found[tp] = v1alpha1.OffsetRange{From: at, To: at}
+	}
+	return withOffsets(nil, found)
 }
 
 // withOffsets adds what is not there yet: a partition that another slot of the same revision

@@ -156,16 +156,12 @@ func (v seen) recordsLeft(r *v1alpha1.RolloutState, has string, wanted int64) st
 // committedBy is what is committed on the partitions of some slots; from the beginning where
 // nothing is.
 func (v seen) committedBy(state v1alpha1.GroupState, ordinals []int32) []v1alpha1.TopicOffsets {
-	found := map[lag.TopicPartition]v1alpha1.OffsetRange{}
+	offsets := map[lag.TopicPartition]int64{}
 	for _, tp := range v.ownedBy(state, ordinals) {
 		p := v.reading.Partition(tp)
-		at := p.Start
-		if p.Committed != nil {
-			at = *p.Committed
-		}
-		found[tp] = v1alpha1.OffsetRange{From: at, To: at}
+		offsets[tp] = ptr.Deref(p.Committed, p.Start)
 	}
-	return withOffsets(nil, found)
+	return ExactOffsets(offsets)
 }
 
 // otherPartitions is said when a rebalance has given a canary others than those that its

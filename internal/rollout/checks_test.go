@@ -38,7 +38,7 @@ type said struct{ After, Before string }
 func (s scene) judged() said {
 	in := s.input()
 	v := viewOf(in)
-	verdict := gate(v, in.State, v.slots[0])
+	verdict := judgeOf(v, in.State).gate(v.slots[0])
 	after := []string{"pass", "wait: ", "fail: "}[verdict.result] + verdict.reason
 	return said{After: after, Before: unfit(v, in.State, v.slots[1])}
 }
@@ -328,11 +328,11 @@ func TestQueriesOfWhoHasPassed(t *testing.T) {
 	in := scene{queries: []Query{{Name: "errors", Max: 0.05, Answers: answers(60, always(0.12))}}}.input()
 	in.State.Rollout.Passed = []int32{0}
 	v := viewOf(in)
-	if got := gate(v, in.State, v.slots[0]); got.result != pass {
+	if got := judgeOf(v, in.State).gate(v.slots[0]); got.result != pass {
 		t.Errorf("%+v", got)
 	}
 	in.State.Rollout.Strategy, in.State.Rollout.Steps = v1alpha1.StrategyCanary, []v1alpha1.CanaryStep{step(1, nil)}
-	if got := gate(v, in.State, v.slots[0]); got.result != fail {
+	if got := judgeOf(v, in.State).gate(v.slots[0]); got.result != fail {
 		t.Errorf("%+v", got)
 	}
 }
@@ -343,7 +343,7 @@ func TestQueriesBesideWhatWasLeftBehind(t *testing.T) {
 	in := scene{queries: []Query{{Name: "errors", Max: 0.05, Answers: answers(60, always(0.12))}}}.input()
 	in.Pods[1].Revision, in.State.Slots[1].Revision, in.State.Rollout.Asks = "older", "older", true
 	v := viewOf(in)
-	if got, want := gate(v, in.State, v.slots[0]), (verdict{wait, "check errors is 0.12, limit 0.05"}); got != want {
+	if got, want := judgeOf(v, in.State).gate(v.slots[0]), (verdict{wait, "check errors is 0.12, limit 0.05"}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	if got := rollingWant(in.State, v.slots[1]).run; got != "old" {
@@ -352,7 +352,7 @@ func TestQueriesBesideWhatWasLeftBehind(t *testing.T) {
 	in.Pods[1].Revision, in.State.Slots[1].Revision = "old", "old"
 	in.State.Slots[1].RevisionBefore, in.State.Slots[1].Since = "older", metav1.NewMicroTime(in.Now.Add(-12*time.Second))
 	v = viewOf(in)
-	if got := gate(v, in.State, v.slots[0]); got.result != wait {
+	if got := judgeOf(v, in.State).gate(v.slots[0]); got.result != wait {
 		t.Errorf("12 s after it has gone: %+v", got)
 	}
 }

@@ -102,6 +102,16 @@ func (v seen) target(state *v1alpha1.GroupState, value string) (r *v1alpha1.Roll
 	return nil, 0, false, "the rollout is to revision " + r.To
 }
 
+// whole is the rollout that a command names without a number; nil, and whether and why the
+// command is refused, if there is none.
+func (v seen) whole(state *v1alpha1.GroupState, value string) (r *v1alpha1.RolloutState, now bool, refused string) {
+	r, n, later, why := v.target(state, value)
+	if r != nil && n > 0 {
+		return nil, true, "the value has to be " + r.To
+	}
+	return r, !later, why
+}
+
 // numbered says whether a value is a revision, or one and a number, as in 5d8f7c-2.
 func numbered(value, revision string) (n int32, named bool) {
 	if value == revision {
@@ -124,12 +134,9 @@ func hasEnded(r *v1alpha1.RolloutState) string {
 }
 
 func pause(v seen, state *v1alpha1.GroupState, value string) (now bool, refused string) {
-	r, n, later, why := v.target(state, value)
+	r, now, why := v.whole(state, value)
 	if r == nil {
-		return !later, why
-	}
-	if n > 0 {
-		return true, "the value has to be " + r.To
+		return now, why
 	}
 	if r.Stage != v1alpha1.RolloutProgressing {
 		return true, cmp.Or(hasEnded(r), "the rollout has stopped by itself")
@@ -150,12 +157,9 @@ func pausedBy(v seen, state v1alpha1.GroupState) string {
 }
 
 func abort(v seen, state *v1alpha1.GroupState, value string) (now bool, refused string) {
-	r, n, later, why := v.target(state, value)
+	r, now, why := v.whole(state, value)
 	if r == nil {
-		return !later, why
-	}
-	if n > 0 {
-		return true, "the value has to be " + r.To
+		return now, why
 	}
 	if r.Stage == v1alpha1.RolloutRollingBack || r.Stage == v1alpha1.RolloutRolledBack {
 		return true, "it has been taken back already"
@@ -211,12 +215,9 @@ func attemptOf(r *v1alpha1.RolloutState) int32 { return max(1, r.Attempt) }
 func nextAttempt(r *v1alpha1.RolloutState) string { return fmt.Sprintf("%s-%d", r.To, attemptOf(r)+1) }
 
 func promoteFull(v seen, state *v1alpha1.GroupState, value string) (now bool, refused string) {
-	r, n, later, why := v.target(state, value)
+	r, now, why := v.whole(state, value)
 	if r == nil {
-		return !later, why
-	}
-	if n > 0 {
-		return true, "the value has to be " + r.To
+		return now, why
 	}
 	if why := hasEnded(r); why != "" {
 		return true, why

@@ -53,10 +53,39 @@ func fails(format string, args ...any) verdict {
 	return verdict{fail, fmt.Sprintf(format, args...)}
 }
 
+// judge judges the begun slots of a rollout. What a reading says of the whole group is found
+// out once for all of them: it is asked of each reading that the window has.
+type judge struct {
+	v                  seen
+	state              v1alpha1.GroupState
+	unsettled, doubled func(*lag.Reading) string
+}
+
+func judgeOf(v seen, state v1alpha1.GroupState) judge {
+	aside := exempt{fresh: true, slots: func(s slot) bool { return leftAside(state, s) }}
+	return judge{
+		v: v, state: state,
+		unsettled: once(func(r *lag.Reading) string { return unsettledBut(v, state, r, aside) }),
+		doubled:   once(func(r *lag.Reading) string { return v.doubled(state, r) }),
+	}
+}
+
+// once asks a question of a reading the first time.
+func once(ask func(*lag.Reading) string) func(*lag.Reading) string {
+	answers := map[time.Time]string{}
+	return func(r *lag.Reading) string {
+		answer, known := answers[r.At]
+		if !known {
+			answer = ask(r)
+			answers[r.At] = answer
+		}
+		return answer
+	}
+}
+
 // evidence is what the checks of the gate look at: one slot that was begun.
 type evidence struct {
-	v        seen
-	state    v1alpha1.GroupState
+	judge
 	slot     slot
 	baseline v1alpha1.BaselineSlot
 	joined   lag.Window // the readings at the end for which the holder is a member
@@ -65,7 +94,8 @@ type evidence struct {
 }
 
 // gate judges a begun slot: the first check that does not pass decides.
-func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
+func (j judge) gate(s slot) verdict {
+	v, state := j.v, j.state
 	if s.beside != nil {
 		return gateBeside(v, state, s)
 	}
@@ -75,15 +105,15 @@ func gate(v seen, state v1alpha1.GroupState, s slot) verdict {
 	if !s.holder.active() || s.holder.Revision != state.Rollout.To {
 		return waits("slot %d has not been taken over yet%s", s.ordinal, problemOf(s.spare(state.Rollout.To)))
 	}
-	e := evidence{v: v, state: state, slot: s, baseline: baselineSlot(state.Rollout.Baseline, s.ordinal)}
+	e := evidence{judge: j, slot: s, baseline: baselineSlot(state.Rollout.Baseline, s.ordinal)}
 	since := s.state.Since.Time
 	if at := state.Rollout.RetriedAt; at != nil && at.After(since) {
 		since = at.Time
 	}
 	e.joined = v.Window.Since(since).Tail(func(r *lag.Reading) bool {
-		return r.Err == "" && r.State == lag.StateStable && v.joined(s, r) && v.doubled(state, r) == ""
+		return r.Err == "" && r.State == lag.StateStable && v.joined(s, r) && j.doubled(r) == ""
 	})
-	e.settled = e.joined.Tail(func(r *lag.Reading) bool { return e.unsettled(r) == "" })
+	e.settled = e.joined.Tail(func(r *lag.Reading) bool { return e.missing(r) == "" })
 	e.owned = v.judged(s.members(v.reading))
 	checks := []func(evidence) verdict{exceeds, restarts, joined, standing, slower, bounds, queries, settled}
 	if state.Rollout.Full {
@@ -278,7 +308,7 @@ func byFlow(w lag.Window, owned []lag.TopicPartition, before v1alpha1.BaselineSl
 
 // settled: the group is, and was for long enough.
 func settled(e evidence) verdict {
-	if why := e.unsettled(e.v.reading); why != "" {
+	if why := e.missing(e.v.reading); why != "" {
 		return verdict{wait, why}
 	}
 	if span := e.settled.Span(); span < e.v.Group.SettledFor {
@@ -290,126 +320,13 @@ func settled(e evidence) verdict {
 // recent is the end of the joined readings, as long as a judgement needs.
 func (e evidence) recent() lag.Window { return e.joined.Last(e.v.judgeFor()) }
 
-// unsettled is what keeps the group from being settled.
-func (e evidence) unsettled(r *lag.Reading) string {
+// missing is what keeps the slot, or the group, from being settled.
+func (e evidence) missing(r *lag.Reading) string {
 	if r.Err != "" {
 		return r.Err
 	}
 	if !e.v.joined(e.slot, r) {
 		return e.v.notJoined(e.slot, r)
 	}
-	return unsettledBut(e.v, e.state, r, exempt{fresh: true, slots: func(s slot) bool { return leftAside(e.state, s) }})
-}
-
-// leftAside are slots that were broken before the rollout and are still as they
-// were: the group cannot be asked to be settled with them.
-func leftAside(state v1alpha1.GroupState, s slot) bool {
-	return broken(state, s) && s.state.Revision != state.Rollout.To
-}
-
-// broken slots did not consume when the rollout began, or run a revision that an
-// earlier rollout left behind.
-func broken(state v1alpha1.GroupState, s slot) bool {
-	left := s.holder != nil && isOther(state, s.holder.Revision)
-	return left || baselineSlot(state.Rollout.Baseline, s.ordinal).Broken
-}
-
-// isOther: a revision is neither of those between which the rollout is.
-func isOther(state v1alpha1.GroupState, revision string) bool {
-	return revision != state.Stable && revision != state.Rollout.To
-}
-
-// unfit is why a slot cannot be handed over now; "" if it can. A slot that does
-// not consume loses nothing.
-func unfit(v seen, state v1alpha1.GroupState, s slot) string {
-	return unfitBut(v, state, s, func(s slot) bool { return leftAside(state, s) })
-}
-
-// unfitBut leaves some slots aside: nothing is asked of them.
-func unfitBut(v seen, state v1alpha1.GroupState, s slot, aside func(slot) bool) string {
-	if unavailable(v, state)[s.ordinal] || broken(state, s) {
-		return ""
-	}
-	for _, other := range v.inSize(state) {
-		if !aside(other) && !other.holder.consuming() {
-			return fmt.Sprintf("slot %d does not consume%s", other.ordinal, problemOf(other.holder))
-		}
-	}
-	if why := unsettledBut(v, state, v.reading, exempt{fresh: true, slots: aside}); why != "" {
-		return why
-	}
-	if why := standstill(v, state); why != "" {
-		return why
-	}
-	if why := outOfBounds(v, state, aside); why != "" {
-		return why
-	}
-	return unanswered(v, state.Rollout)
-}
-
-// standstill is said when no commit of any slot moves, although there is lag and they
-// did move before: a consumer that is stopped now cannot commit what it has
-// processed. "" if there is none.
-func standstill(v seen, state v1alpha1.GroupState) string {
-	recent := v.Window.Tail(func(r *lag.Reading) bool { return r.Err == "" }).Last(commitsWithin)
-	stands := 0
-	for _, s := range v.inSize(state) {
-		if !s.holder.consuming() || !v.joined(s, v.reading) {
-			continue
-		}
-		owned := v.judged(s.members(v.reading))
-		if flow, known := recent.Flow(owned); known && flow.Consumed > 0 {
-			return ""
-		}
-		ever, known := v.Window.Since(s.state.Since.Time).Tail(func(r *lag.Reading) bool { return r.Err == "" && v.joined(s, r) }).Flow(owned)
-		if !known || ever.Consumed == 0 {
-			continue // it never committed anything since it runs
-		}
-		if _, standing := recent.Standing(owned); standing {
-			stands++
-		}
-	}
-	if stands == 0 || recent.Span() < commitsWithin {
-		return ""
-	}
-	return fmt.Sprintf("no slot has committed anything for %d s, although there is lag", int(recent.Span().Seconds()))
-}
-
-// baselineOf is what the group is like before a rollout.
-func baselineOf(v seen, state v1alpha1.GroupState) v1alpha1.Baseline {
-	var b v1alpha1.Baseline
-	read := v.Window.Since(v.Now.Add(-2 * judgeFor)).Tail(func(r *lag.Reading) bool { return r.Err == "" })
-	for _, s := range v.inSize(state) {
-		kept := v1alpha1.BaselineSlot{Ordinal: s.ordinal, Broken: !s.holder.consuming() || !v.joined(s, v.reading)}
-		if s.holder != nil {
-			b.Restarts = max(b.Restarts, s.holder.Restarts)
-		}
-		if members := s.members(v.reading); len(members) > 0 {
-			owned := v.judged(members)
-			if behind, known := v.reading.LagOf(owned); known {
-				kept.Lag = &behind
-			}
-			recent := read.Since(s.state.Since.Time)
-			// What a slot did in which nobody consumed is no measure for who does.
-			if flow, known := recent.Flow(owned); known && recent.Span() >= judgeFor && !kept.Broken {
-				percent := int32(100)
-				if flow.Produced > 0 {
-					percent = int32(min(100, flow.Consumed*100/flow.Produced))
-				}
-				kept.KeepsUpPercent = &percent
-			}
-		}
-		v.noteBounds(&kept, s)
-		b.Slots = append(b.Slots, kept)
-	}
-	return b
-}
-
-func baselineSlot(b v1alpha1.Baseline, ordinal int32) v1alpha1.BaselineSlot {
-	for _, s := range b.Slots {
-		if s.Ordinal == ordinal {
-			return s
-		}
-	}
-	return v1alpha1.BaselineSlot{Ordinal: ordinal}
+	return e.unsettled(r)
 }

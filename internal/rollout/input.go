@@ -197,10 +197,10 @@ type Action struct {
 	Session  time.Duration // CreatePod: the session timeout of its consumers
 	Pod      string        // ActivatePod, DeletePod, ReleasePod
 	UID      types.UID
-	Version  string                  // DeletePod
-	First    string                  // DeletePod: why the pod goes before its successor is warm; "" if it does not
-	Members  []MemberRef             // RemoveMembers, ForceRebalance
-	Offsets  []v1alpha1.TopicOffsets // SetOffsets
+	Version  string                       // DeletePod
+	First    string                       // DeletePod: why the pod goes before its successor is warm; "" if it does not
+	Members  []MemberRef                  // RemoveMembers, ForceRebalance
+	Offsets  map[lag.TopicPartition]int64 // SetOffsets
 	Reason   string
 }
 

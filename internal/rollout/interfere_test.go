@@ -143,7 +143,7 @@ func (s *simulation) command() {
 		name, value = v1alpha1.AnnotationRollback, fmt.Sprint("orders-", len(w.records), rewinds)
 	case 8:
 		name = v1alpha1.AnnotationResetOffsets
-		value = []string{toEarliest, toLatest, fmt.Sprint("orders-", len(w.records))}[w.rng.Intn(3)]
+		value = []string{ToEarliest, ToLatest, fmt.Sprint("orders-", len(w.records))}[w.rng.Intn(3)]
 	case 0:
 		name = v1alpha1.AnnotationAbort
 	case 1:

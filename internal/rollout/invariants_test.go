@@ -284,7 +284,7 @@ func movesOnRequest(in Input, d Decision) string {
 		}
 		m := in.State.Move
 		switch {
-		case m == nil || !m.Noted || d.State.Move == nil || !slices.Equal(act.Offsets, d.State.Move.Offsets):
+		case m == nil || !m.Noted || d.State.Move == nil || !slices.Equal(ExactOffsets(act.Offsets), d.State.Move.Offsets):
 			return "invariant 8: offsets are set that nobody has asked for"
 		case freshReading(in) == nil || len(freshReading(in).Members) > 0:
 			return "invariant 8: offsets are set while the group has members, or nobody knows"

@@ -64,7 +64,7 @@ var mutations = []struct {
 		"invariant 5",
 	}, {
 		"a revision starts before the other one has ended", "wants.go",
-		"w.barred = recreates(state.Rollout) && v.isMixed(w.run)", "",
+		"w.barred = o.barred[w.run]", "",
 		"cut",
 	}, {
 		"offsets are set while pods may consume", "offsets.go",

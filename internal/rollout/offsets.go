@@ -20,8 +20,8 @@ import (
 // Where a move goes that is not named by offsets. They are taken from the logs when nobody
 // consumes any more.
 const (
-	toEarliest = "earliest"
-	toLatest   = "latest"
+	ToEarliest = "earliest"
+	ToLatest   = "latest"
 )
 
 // beginMove stops the group for a move of its offsets.
@@ -30,7 +30,7 @@ func beginMove(v seen, state *v1alpha1.GroupState, command string, to []v1alpha1
 	state.Move = &v1alpha1.MoveState{
 		Command: command, Number: state.Rollouts, From: state.Stable, StartedAt: metav1.NewMicroTime(v.Now), Offsets: to,
 	}
-	state.Rollout, state.Blue = nil, nil
+	state.Blue = nil
 }
 
 // rollback goes back to the revision before a rollout, as its record has it, and on request
@@ -49,15 +49,16 @@ func rollback(v seen, state *v1alpha1.GroupState, value string) (now bool, refus
 	case !found.Rewind && found.Revision == state.Stable && (state.Rollout == nil || state.Rollout.Stage == v1alpha1.RolloutRolledBack) && !anyOther(v, *state):
 		return true, "all slots run revision " + found.Revision + " already"
 	}
+	command := v1alpha1.AnnotationRollback + "=" + value
 	if found.Rewind {
-		if later, why := v.cannotRewind(found.Offsets); later || why != "" {
+		if later, why := v.cannotMove(found); later || why != "" {
 			return !later, why
 		}
-		beginMove(v, state, v1alpha1.AnnotationRollback+"="+value, found.Offsets)
-		state.Stable = found.Revision
+		beginMove(v, state, command, found.Offsets)
+		state.Stable, state.Rollout = found.Revision, nil
 	}
 	if found.Revision != v.template {
-		state.Override = &v1alpha1.OverrideState{For: v.Group.Template, Revision: found.Revision, Command: v1alpha1.AnnotationRollback + "=" + value}
+		state.Override = &v1alpha1.OverrideState{For: v.Group.Template, Revision: found.Revision, Command: command}
 	}
 	return true, ""
 }
@@ -83,67 +84,61 @@ func anyOther(v seen, state v1alpha1.GroupState) bool {
 func resetOffsets(v seen, state *v1alpha1.GroupState, value string) (now bool, refused string) {
 	found, known := v.Found[v1alpha1.AnnotationResetOffsets]
 	switch {
-	case !known || found.Value != value || state.Move != nil || state.Size == nil || v.reading == nil:
+	case !known || found.Value != value || state.Move != nil || state.Size == nil:
 		return false, ""
 	case found.Refused != "":
 		return true, found.Refused
 	case underWay(state.Rollout):
 		return false, "" // it ends first
 	}
-	later, why := v.cannotMove()
-	if found.Rewind {
-		later, why = v.cannotRewind(found.Offsets)
-	}
-	if later || why != "" {
+	if later, why := v.cannotMove(found); later || why != "" {
 		return !later, why
 	}
-	rollout := state.Rollout
 	beginMove(v, state, v1alpha1.AnnotationResetOffsets+"="+value, found.Offsets)
-	state.Rollout = rollout // one that has failed is not tried again for that
 	return true, ""
 }
 
-// cannotRewind is why offsets cannot be gone back to; later: that is not known now.
-func (v seen) cannotRewind(to []v1alpha1.TopicOffsets) (later bool, why string) {
+// cannotMove is why the offsets cannot be moved: the group would not be empty when all pods
+// have ended, or what is to be gone back to is not there; later: that is not known now.
+func (v seen) cannotMove(found Found) (later bool, why string) {
 	if v.reading == nil {
 		return true, ""
 	}
-	if later, why := v.cannotMove(); later || why != "" {
-		return later, why
+	if text := stranger(v, v1alpha1.GroupState{}); text != "" {
+		return false, text
 	}
+	if _, unread := v.reading.Unread(); unread {
+		return true, ""
+	}
+	if found.Rewind {
+		return false, v.cannotRewind(found.Offsets)
+	}
+	return false, ""
+}
+
+// cannotRewind is why offsets cannot be gone back to, by a reading of all partitions.
+func (v seen) cannotRewind(to []v1alpha1.TopicOffsets) string {
 	offsets, err := v1alpha1.ReadTopicOffsets(to)
 	if err != nil {
-		return false, err.Error()
+		return err.Error()
 	}
 	if len(offsets) == 0 {
-		return false, "the record has no boundary: no slot was handed over, or nothing had been committed"
+		return "the record has no boundary: no slot was handed over, or nothing had been committed"
 	}
 	for _, tp := range partitionsOf(offsets) {
 		at, p := offsets[tp.Topic][tp.Partition], v.reading.Partition(tp)
 		switch {
 		case !at.Exact():
-			return false, fmt.Sprintf("the boundary of %s is not known exactly (%s)", tp, at)
-		case p.Err != "":
-			return true, ""
+			return fmt.Sprintf("the boundary of %s is not known exactly (%s)", tp, at)
 		case p.Topic == "":
-			return false, fmt.Sprintf("there is no partition %s, or its topic is not one of spec.topics", tp)
+			return fmt.Sprintf("there is no partition %s, or its topic is not one of spec.topics", tp)
 		case at.To < p.Start:
-			return false, fmt.Sprintf("retention has deleted the records of %s up to %d, its boundary is %d", tp, p.Start, at.To)
+			return fmt.Sprintf("retention has deleted the records of %s up to %d, its boundary is %d", tp, p.Start, at.To)
 		case p.Committed != nil && at.To > *p.Committed:
-			return false, fmt.Sprintf("%d is committed on %s, its boundary is %d: to go there would skip records", *p.Committed, tp, at.To)
+			return fmt.Sprintf("%d is committed on %s, its boundary is %d: to go there would skip records", *p.Committed, tp, at.To)
 		}
 	}
-	return false, ""
-}
-
-// cannotMove is why the group would not be empty when all pods have ended, or not be known;
-// later: that may pass.
-func (v seen) cannotMove() (later bool, why string) {
-	if text := stranger(v, v1alpha1.GroupState{}); text != "" {
-		return false, text
-	}
-	_, unread := v.reading.Unread()
-	return unread, ""
+	return ""
 }
 
 // partitionsOf offsets, in order.
@@ -163,9 +158,12 @@ func partitionsOf(offsets map[string]map[int32]v1alpha1.OffsetRange) []lag.Topic
 func advanceMove(v seen, state *v1alpha1.GroupState) ([]Action, string) {
 	m := state.Move
 	name, value, _ := strings.Cut(m.Command, "=")
-	if v.Group.Commands[name] != value && v.callOff(m) {
-		state.Move = nil
-		return nil, ""
+	if v.Group.Commands[name] != value { // a person has taken it back
+		if !m.Noted {
+			state.Move = nil
+			return nil, ""
+		}
+		m.Offsets = m.Before
 	}
 	if left := v.left(); left != "" {
 		return nil, "the offsets are moved when all pods have ended: " + left
@@ -190,52 +188,40 @@ func advanceMove(v seen, state *v1alpha1.GroupState) ([]Action, string) {
 	if err != nil {
 		return nil, "the offsets cannot be moved: " + err.Error()
 	}
+	to, set := map[lag.TopicPartition]int64{}, true
 	for _, tp := range partitionsOf(offsets) {
-		p := v.reading.Partition(tp)
+		p, at := v.reading.Partition(tp), offsets[tp.Topic][tp.Partition].To
 		if p.Topic == "" {
 			continue // it has been deleted, or is not the group's any more
 		}
-		if p.Committed == nil || *p.Committed != offsets[tp.Topic][tp.Partition].To {
-			return []Action{{Kind: SetOffsets, Offsets: m.Offsets, Reason: m.Command}}, "the offsets are being set"
-		}
+		to[tp] = at
+		set = set && p.Committed != nil && *p.Committed == at
+	}
+	if !set {
+		return []Action{{Kind: SetOffsets, Offsets: to, Reason: m.Command}}, "the offsets are being set"
 	}
 	state.Move = nil
 	return nil, ""
 }
 
-// callOff: a person has taken the command back. Before anything is set that ends the move; then
-// what was committed before is set again.
-func (v seen) callOff(m *v1alpha1.MoveState) bool {
-	if m.Noted {
-		m.Offsets = m.Before
-	}
-	return !m.Noted
-}
-
 // noteBefore writes down what is committed, and where a move goes that is named by the ends
 // of the logs.
 func noteBefore(v seen, m *v1alpha1.MoveState) {
-	before, to := map[string]map[int32]v1alpha1.OffsetRange{}, map[string]map[int32]v1alpha1.OffsetRange{}
-	put := func(all map[string]map[int32]v1alpha1.OffsetRange, tp lag.TopicPartition, at int64) {
-		if all[tp.Topic] == nil {
-			all[tp.Topic] = map[int32]v1alpha1.OffsetRange{}
-		}
-		all[tp.Topic][tp.Partition] = v1alpha1.OffsetRange{From: at, To: at}
-	}
+	before, to := map[lag.TopicPartition]int64{}, map[lag.TopicPartition]int64{}
 	for _, p := range v.reading.Partitions {
 		if p.Committed != nil {
-			put(before, p.TopicPartition, *p.Committed)
+			before[p.TopicPartition] = *p.Committed
 		}
 		switch m.Command {
-		case v1alpha1.AnnotationResetOffsets + "=" + toEarliest:
-			put(to, p.TopicPartition, p.Start)
-		case v1alpha1.AnnotationResetOffsets + "=" + toLatest:
-			put(to, p.TopicPartition, p.End)
+		case v1alpha1.AnnotationResetOffsets + "=" + ToEarliest:
+			to[p.TopicPartition] = p.Start
+		case v1alpha1.AnnotationResetOffsets + "=" + ToLatest:
+			to[p.TopicPartition] = p.End
 		}
 	}
-	m.Noted, m.Before = true, v1alpha1.NewTopicOffsets(before)
+	m.Noted, m.Before = true, ExactOffsets(before)
 	if len(to) > 0 {
-		m.Offsets = v1alpha1.NewTopicOffsets(to)
+		m.Offsets = ExactOffsets(to)
 	}
 }
 

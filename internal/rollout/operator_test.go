@@ -147,7 +147,7 @@ func (w *world) found() map[string]Found {
 		switch {
 		case f.Value == "":
 			continue
-		case f.Value == toEarliest || f.Value == toLatest:
+		case f.Value == ToEarliest || f.Value == ToLatest:
 		case len(w.records) == 0:
 			f.Refused = "there is no such RolloutRecord"
 		default:

@@ -19,7 +19,7 @@ func recreates(r *v1alpha1.RolloutState) bool {
 
 // isMixed: a pod of another revision than the one that shall run may consume, in any slot.
 func (v seen) isMixed(revision string) bool {
-	return slices.ContainsFunc(append(v.besides(), v.slots...), func(s slot) bool {
+	return slices.ContainsFunc(v.slots, func(s slot) bool {
 		return s.state.Holder != "" && s.state.Revision != revision ||
 			s.beside != nil && s.beside.state.Holder != "" && s.beside.state.Revision != revision ||
 			slices.ContainsFunc(s.others, func(p *Pod) bool { return p.active() && p.Revision != revision })

@@ -64,7 +64,7 @@ func restartsNow(v seen, state v1alpha1.GroupState) []int32 {
 // unfitToRestart is why a slot cannot be handed over now; "" if it can. One that does not
 // consume loses nothing.
 func unfitToRestart(v seen, state v1alpha1.GroupState, s slot) string {
-	missing := unavailable(v, state)
+	missing, from := unavailable(v, state), restartsFrom(state)
 	switch {
 	case v.reading == nil:
 		return "waiting for a reading of the group: " + v.unknown
@@ -79,7 +79,7 @@ func unfitToRestart(v seen, state v1alpha1.GroupState, s slot) string {
 		if missing[other.ordinal] {
 			return fmt.Sprintf("slot %d does not consume%s", other.ordinal, problemOf(other.holder))
 		}
-		if since := v.Now.Sub(other.state.Since.Time); since < v.Group.SettledFor && !other.holder.Created.Before(restartsFrom(state)) {
+		if since := v.Now.Sub(other.state.Since.Time); since < v.Group.SettledFor && !other.holder.Created.Before(from) {
 			return fmt.Sprintf("slot %d consumes for %d s of %d s", other.ordinal, int(since.Seconds()), int(v.Group.SettledFor.Seconds()))
 		}
 	}

@@ -246,7 +246,7 @@ func describe(a Action) string {
 	case DeletePod:
 		return fmt.Sprintf("delete %s: %s", a.Pod, a.Reason)
 	case SetOffsets:
-		return fmt.Sprintf("set the offsets %v: %s", a.Offsets, a.Reason)
+		return fmt.Sprintf("set the offsets %v: %s", ExactOffsets(a.Offsets), a.Reason)
 	default:
 		var ids []string
 		for _, m := range a.Members {

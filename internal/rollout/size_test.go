@@ -44,12 +44,32 @@ func large(slots int32, strategy v1alpha1.Strategy) Input {
 	return in
 }
 
-// BenchmarkDecide is what one decision costs in the middle of a rollout.
+// onTrialFor has all slots run the update, and be read since then.
+func (in Input) onTrialFor(seconds int) Input {
+	since, last := *micro(in.Now.Add(-time.Duration(seconds+5) * time.Second)), in.Window[len(in.Window)-1]
+	for i := range in.Pods {
+		in.Pods[i].Revision, in.State.Slots[i].Revision, in.State.Slots[i].Since = "r1", "r1", since
+		in.State.Rollout.Begun = append(in.State.Rollout.Begun, int32(i))
+	}
+	in.Window = nil
+	for ago := seconds; ago > 0; ago-- {
+		last.At = in.Now.Add(-time.Duration(ago) * time.Second)
+		in.Window = append(in.Window, last)
+	}
+	return in
+}
+
+// BenchmarkDecide is what one decision costs in the middle of a rollout: before a slot is
+// begun, and with all of them on trial.
 func BenchmarkDecide(b *testing.B) {
 	for _, slots := range []int32{10, 100, 1000} {
-		for _, strategy := range []v1alpha1.Strategy{v1alpha1.StrategyRolling, v1alpha1.StrategyBlueGreen} {
-			in := large(slots, strategy)
-			b.Run(fmt.Sprintf("%s/%d", strategy, slots), func(b *testing.B) {
+		for name, in := range map[string]Input{
+			"Rolling":            large(slots, v1alpha1.StrategyRolling),
+			"BlueGreen":          large(slots, v1alpha1.StrategyBlueGreen),
+			"BlueGreen-on-trial": large(slots, v1alpha1.StrategyBlueGreen).onTrialFor(15),
+			"Recreate":           large(slots, v1alpha1.StrategyRecreate),
+		} {
+			b.Run(fmt.Sprintf("%s/%d", name, slots), func(b *testing.B) {
 				for b.Loop() {
 					Decide(in)
 				}

@@ -35,12 +35,17 @@ type want struct {
 type outlook struct {
 	ahead, moving, restarting []int32
 	handingOver               bool
+	// barred revisions are started in no slot yet.
+	barred map[string]bool
 }
 
 func outlookOf(v seen, state v1alpha1.GroupState) outlook {
 	o := outlook{moving: v.moving(state), restarting: restartsNow(v, state)}
 	if rolling(state) {
 		o.ahead, o.handingOver = ahead(v, state), handingOver(v, state)
+	}
+	if r := state.Rollout; recreates(r) {
+		o.barred = map[string]bool{r.To: v.isMixed(r.To), state.Stable: v.isMixed(state.Stable)}
 	}
 	return o
 }
@@ -59,7 +64,7 @@ func wantOf(v seen, state v1alpha1.GroupState, s slot, o outlook) want {
 	}
 	w.first = goesFirst(v, state, s, w.run)
 	w.renew = v.gaveUp(state, s)
-	w.barred = recreates(state.Rollout) && v.isMixed(w.run)
+	w.barred = o.barred[w.run]
 	w.leftOut = v.leftOut(s) && s.state.Revision == w.run
 	if slices.Contains(o.moving, s.ordinal) {
 		w.elsewhere = s.holder.Draining

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/kohort-dev/kohort/api/v1alpha1"
 	"github.com/kohort-dev/kohort/internal/lag"
 	"github.com/kohort-dev/kohort/internal/membership"
 )
@@ -59,16 +58,17 @@ func (w *world) landSettings() {
 			later = append(later, s)
 			continue
 		}
-		offsets, err := v1alpha1.ReadTopicOffsets(s.offsets)
-		if err != nil || len(w.members) > 0 {
+		if len(w.members) > 0 {
 			continue
 		}
 		w.set = s.offsets
-		for n, at := range offsets[simTopic] {
-			w.offsets[n].committed = at.To
-		}
-		if w.added != nil && len(offsets[addedName]) > 0 {
-			w.added.set = true
+		for tp, at := range s.offsets {
+			switch {
+			case tp.Topic == simTopic:
+				w.offsets[tp.Partition].committed = at
+			case w.added != nil:
+				w.added.set = true
+			}
 		}
 	}
 	w.sets = later

@@ -104,7 +104,7 @@ type simRecord struct {
 // setting of offsets is under way to the broker.
 type setting struct {
 	at      time.Time
-	offsets []v1alpha1.TopicOffsets
+	offsets map[lag.TopicPartition]int64
 }
 
 type removal struct {
@@ -177,9 +177,9 @@ type world struct {
 	commands        map[string]string
 	records         []simRecord // of rollouts that are over
 	sets            []setting
-	set             []v1alpha1.TopicOffsets // that landed last
-	retained        int64                   // where the logs start
-	readsAtOnce     bool                    // when an operator wants to; else when the time has come
+	set             map[lag.TopicPartition]int64 // that landed last
+	retained        int64                        // where the logs start
+	readsAtOnce     bool                         // when an operator wants to; else when the time has come
 	pauseOnFailure  bool
 	pauseOnChange   bool
 	checks          simChecks

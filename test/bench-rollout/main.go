@@ -1,7 +1,6 @@
-// Command bench-rollout measures what a release costs a consumer group: with
-// Kohort's Rolling, with either activation, its BlueGreen and Recreate, and in the same run with a Deployment
-// (dynamic members replaced one by one) and a StatefulSet (static members stopped
-// and started).
+// Command bench-rollout measures what a release costs a consumer group: with Kohort by each
+// strategy and handover, and in the same run with a Deployment (dynamic members replaced one
+// by one) and a StatefulSet (static members stopped and started).
 // The pods are processes with the delays of a real kubelet, and 2 s for scheduling
 // and pulling; the broker is a real one where Java and Maven are there.
 //

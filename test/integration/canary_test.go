@@ -9,15 +9,18 @@ import (
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
 
+// oneSlotFirst is a canary of one slot that waits for a person.
+func oneSlotFirst(g *v1alpha1.ConsumerGroup) {
+	one := int32(1)
+	g.Spec.Rollout.Strategy = v1alpha1.StrategyCanary
+	g.Spec.Rollout.Canary = &v1alpha1.Canary{Steps: []v1alpha1.CanaryStep{{Slots: &one, Pause: &v1alpha1.CanaryPause{}}}}
+}
+
 // TestCanary: one slot has the release until the annotation promotes its step.
 func TestCanary(t *testing.T) {
-	one := int32(1)
 	w := newWorld(t)
 	w.kafkaCluster()
-	w.group(3, func(g *v1alpha1.ConsumerGroup) {
-		g.Spec.Rollout.Strategy = v1alpha1.StrategyCanary
-		g.Spec.Rollout.Canary = &v1alpha1.Canary{Steps: []v1alpha1.CanaryStep{{Slots: &one, Pause: &v1alpha1.CanaryPause{}}}}
-	})
+	w.group(3, oneSlotFirst)
 	w.comesUp("orders")
 	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template(image + "0") })
 	w.until("the canary waits for a person", func() bool {

@@ -22,13 +22,9 @@ func (w *world) annotate(name, value string) {
 // TestAbortAndRetry: a canary is called off by an annotation, is tried again by the one that
 // the message names, and goes to its end by another.
 func TestAbortAndRetry(t *testing.T) {
-	one := int32(1)
 	w := newWorld(t)
 	w.kafkaCluster()
-	w.group(2, func(g *v1alpha1.ConsumerGroup) {
-		g.Spec.Rollout.Strategy = v1alpha1.StrategyCanary
-		g.Spec.Rollout.Canary = &v1alpha1.Canary{Steps: []v1alpha1.CanaryStep{{Slots: &one, Pause: &v1alpha1.CanaryPause{}}}}
-	})
+	w.group(2, oneSlotFirst)
 	w.comesUp("orders")
 	stable := w.read("orders").Status.StableRevision
 	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template(image + "0") })

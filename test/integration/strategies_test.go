@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -17,20 +18,21 @@ func TestRecreate(t *testing.T) {
 	w.group(2, func(g *v1alpha1.ConsumerGroup) { g.Spec.Rollout.Strategy = v1alpha1.StrategyRecreate })
 	w.comesUp("orders")
 	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template(image + "0") })
-	mixed := false
+	mixed, ran := false, map[string]bool{}
 	w.until("all slots run the release", func() bool {
 		revisions := map[string]bool{}
 		for _, pod := range w.pods() {
-			if pod.Annotations[v1alpha1.AnnotationActivate] != "" && pod.Status.Phase == "Running" {
+			if w.node.runs(pod.UID) {
 				revisions[pod.Labels[v1alpha1.LabelRevision]] = true
 			}
 		}
+		maps.Copy(ran, revisions)
 		mixed = mixed || len(revisions) > 1
 		s := w.read("orders").Status
 		return s.StableRevision == s.UpdateRevision && s.UpdatedReplicas == 2 && s.ReadyReplicas == 2
 	})
-	if mixed {
-		t.Error("two revisions consumed at the same time")
+	if mixed || len(ran) != 2 {
+		t.Errorf("revisions %v consumed, at the same time: %v", ran, mixed)
 	}
 }
 

@@ -34,7 +34,7 @@ func (g group) bounded(record *v1alpha1.RolloutRecord) {
 	boundaries, err := v1alpha1.ReadTopicOffsets(record.Status.Boundaries)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(boundaries[g.name]).To(HaveLen(partitions), "partitions with a boundary")
-	g.Eventually(func(e Gomega) { e.Expect(g.firsts()).To(HaveLen(partitions)) }).Should(Succeed(), "partitions that were processed since")
+	g.Eventually(g.firsts).Should(HaveLen(partitions), "partitions that were processed since")
 	exact := 0
 	for partition, first := range g.firsts() {
 		boundary := boundaries[g.name][partition]
@@ -52,10 +52,10 @@ func (g group) bounded(record *v1alpha1.RolloutRecord) {
 // firsts are the first offsets that the pods processed that are there now, by partition.
 func (g group) firsts() map[int32]int64 {
 	g.t.Helper()
+	records, err := measure.Records(world.Logs(namespace, g.name))
+	g.Expect(err).NotTo(HaveOccurred())
 	firsts := map[int32]int64{}
 	for _, pod := range g.pods() {
-		records, err := measure.Records(world.Logs(namespace, g.name))
-		g.Expect(err).NotTo(HaveOccurred())
 		for _, r := range records {
 			if first, seen := firsts[r.Partition]; strings.Contains(r.Owner, pod.Name) && (!seen || r.Offset < first) {
 				firsts[r.Partition] = r.Offset
@@ -83,7 +83,7 @@ func TestRollbackInTime(t *testing.T) {
 		s := cg.Status
 		return s.StableRevision == from && s.State.Move == nil && s.ReadyReplicas == 3 && s.UpdatedReplicas == 3
 	})
-	g.Eventually(func(e Gomega) { e.Expect(g.firsts()).To(Equal(second)) }).Should(Succeed(),
+	g.Eventually(g.firsts).Should(Equal(second),
 		"the first records that the version before processed again, and those that the new one did")
 	moved := g.record(2, v1alpha1.RolloutSucceeded)
 	g.Expect(moved.Status.Offsets).To(Equal(record.Status.Boundaries))
