@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +29,8 @@ const (
 	// hurryFor is for how long the group is read often after something was seen to
 	// wait for a reading.
 	hurryFor = 10 * time.Second
+	// atOnce is how many requests about pods of a group are under way at most.
+	atOnce = 16
 )
 
 // persist writes the state that was decided, with the report, if nobody has
@@ -63,12 +66,20 @@ func (r *ConsumerGroupReconciler) execute(ctx context.Context, s seen, p plan) e
 	// Somebody waits for each activation.
 	actions := slices.Clone(p.Actions)
 	slices.SortStableFunc(actions, func(a, b rollout.Action) int { return urgency(a) - urgency(b) })
-	var errs []error
-	for _, a := range actions {
-		if err := r.do(ctx, s, p, a); err != nil {
-			errs = append(errs, err)
+	errs := make([]error, len(actions))
+	var running sync.WaitGroup
+	turn := make(chan struct{}, atOnce)
+	for i, a := range actions {
+		if i > 0 && !sideBySide(actions[i-1], a) {
+			running.Wait()
 		}
+		turn <- struct{}{}
+		running.Go(func() {
+			defer func() { <-turn }()
+			errs[i] = r.do(ctx, s, p, a)
+		})
 	}
+	running.Wait()
 	r.configureGroup(ctx, s, p)
 	return errors.Join(append(errs, r.limitEvictions(ctx, s, p))...)
 }
@@ -78,6 +89,17 @@ func urgency(a rollout.Action) int {
 		return 0
 	}
 	return 1
+}
+
+// sideBySide: neither of two actions, each about a pod that there is, waits for the other. A
+// handover of all slots is as long as the last of them.
+func sideBySide(a, b rollout.Action) bool {
+	switch a.Kind {
+	case rollout.ActivatePod, rollout.DeletePod, rollout.ReleasePod:
+		return a.Kind == b.Kind
+	default:
+		return false
+	}
 }
 
 func (r *ConsumerGroupReconciler) do(ctx context.Context, s seen, p plan, a rollout.Action) error {

@@ -251,19 +251,21 @@ var errKilled = errors.New("the operator is killed here")
 
 // mortal is a client whose operator dies at the nth thing that it does, after the
 // state was written.
-func mortal(t *testing.T, lives int) (client.Client, *bool) {
+func mortal(t *testing.T, lives int32) (client.Client, *atomic.Bool) {
 	t.Helper()
 	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
 	}
-	dead := false
+	var left atomic.Int32
+	left.Store(lives)
+	dead := &atomic.Bool{}
 	die := func(object client.Object) error {
 		if _, isPod := object.(*corev1.Pod); !isPod {
 			return nil
 		}
-		if lives--; lives < 0 {
-			dead = true
+		if left.Add(-1) < 0 {
+			dead.Store(true)
 			return errKilled
 		}
 		return nil
@@ -290,7 +292,7 @@ func mortal(t *testing.T, lives int) (client.Client, *bool) {
 			}
 			return c.Patch(ctx, object, patch, opts...)
 		},
-	}), &dead
+	}), dead
 }
 
 // The operator is killed before everything that it does to a pod, once each: the
@@ -310,7 +312,7 @@ func TestOperatorKilledBetweenStateAndAction(t *testing.T) {
 			if err != nil && !errors.Is(err, errKilled) {
 				t.Fatal(err)
 			}
-			if *dead {
+			if dead.Load() {
 				// The next one gets one thing further, then it dies too.
 				deaths++
 				mortalClient, dead = mortal(t, 1)

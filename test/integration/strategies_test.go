@@ -1,12 +1,17 @@
 package integration
 
 import (
+	"context"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/kohort-dev/kohort/api/v1alpha1"
 )
@@ -68,4 +73,49 @@ func TestPromotion(t *testing.T) {
 		return s.StableRevision == update && s.UpdatedReplicas == 2 && s.ReadyReplicas == 2
 	})
 	w.until("nothing is left of the revision before", func() bool { return len(w.pods()) == 2 })
+}
+
+// TestHoldersStopTogether: a handover of all slots does not wait for one request after another.
+func TestHoldersStopTogether(t *testing.T) {
+	w := newWorld(t)
+	w.kafkaCluster()
+	const slots = 3
+	w.group(slots, func(g *v1alpha1.ConsumerGroup) {
+		g.Spec.Rollout.Strategy = v1alpha1.StrategyBlueGreen
+		g.Spec.Rollout.BlueGreen = &v1alpha1.BlueGreen{KeepBlueSeconds: ptr.To[int32](0)}
+	})
+	w.comesUp("orders")
+	holders := map[string]bool{}
+	for _, pod := range w.pods() {
+		holders[pod.Name] = true
+	}
+	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
+	w.must(err)
+	var mu sync.Mutex
+	stopped, all := map[string]bool{}, make(chan struct{})
+	w.operator.groups.Client = interceptor.NewClient(c, interceptor.Funcs{
+		Delete: func(ctx context.Context, c client.WithWatch, object client.Object, opts ...client.DeleteOption) error {
+			if name := object.GetName(); holders[name] {
+				mu.Lock()
+				if !stopped[name] {
+					stopped[name] = true
+					if len(stopped) == slots {
+						close(all)
+					}
+				}
+				mu.Unlock()
+				select {
+				case <-all:
+				case <-time.After(patience):
+					t.Errorf("the other holders are stopped after %s has been", name)
+				}
+			}
+			return c.Delete(ctx, object, opts...)
+		},
+	})
+	w.change("orders", func(g *v1alpha1.ConsumerGroup) { g.Spec.Template = template(image + "0") })
+	w.until("all slots run the release", func() bool {
+		s := w.read("orders").Status
+		return s.StableRevision == s.UpdateRevision && s.UpdatedReplicas == slots && s.ReadyReplicas == slots
+	})
 }
