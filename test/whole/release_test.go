@@ -22,7 +22,7 @@ func TestReleaseRollsThrough(t *testing.T) {
 	g := start(t, "good-release", 3)
 	spec := g.get().Generation
 	g.rebalances(0, func() {
-		g.release(lab.Version{Name: "v2"})
+		g.release(lab.Version{Name: "v2", StartDelayMillis: unhurried})
 		g.released(3)
 	})
 	g.Expect(g.get().Generation).To(Equal(spec+1), "only the user writes the spec")
@@ -35,7 +35,7 @@ func TestReleaseRollsThrough(t *testing.T) {
 func TestReleaseOfAProcess(t *testing.T) {
 	t.Parallel()
 	version := func(name string) lab.Version {
-		return lab.Version{Name: name, Command: lab.ConsumerCommand, StartupProbe: true, Records: true}
+		return lab.Version{Name: name, Command: lab.ConsumerCommand, StartupProbe: true, Records: true, StartDelayMillis: unhurried}
 	}
 	g := start(t, "process", 3, func(cg *v1alpha1.ConsumerGroup) {
 		cg.Spec.Template = version("v1").Raw("process")
@@ -180,7 +180,7 @@ func TestRecreate(t *testing.T) {
 	t.Parallel()
 	g := start(t, "recreate", 3, func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Rollout.Strategy = v1alpha1.StrategyRecreate })
 	g.rebalances(0, func() {
-		g.release(lab.Version{Name: "v2"})
+		g.release(lab.Version{Name: "v2", StartDelayMillis: unhurried})
 		g.released(3)
 		g.bounded(g.record(1, v1alpha1.RolloutSucceeded))
 		g.release(lab.Version{Name: "v3", Behaviour: "stalled"})
