@@ -41,7 +41,7 @@ var _ = Describe("A group", Label("smoke"), func() {
 			cg.Spec.Template = world.Consumer{Topic: cg.Namespace, Version: "v1", Rate: 400}.Raw()
 		})
 		before := g.rebalances()
-		g.produce(ctx, world.Producer{Name: "burst", Burst: 20_000})
+		g.produce(ctx, world.Producer{Name: "burst", Burst: 40_000})
 		g.running(ctx, 6)
 		Expect(g.rebalances()-before).To(BeNumerically("<=", 2), "rebalances while it grew")
 		g.running(ctx, 3)
