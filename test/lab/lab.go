@@ -13,11 +13,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 
@@ -90,6 +92,7 @@ func Start(ctx context.Context, options Options) (*Lab, error) {
 	if options.Progress == nil {
 		options.Progress = io.Discard
 	}
+	log.SetLogger(logr.Discard()) // the operator has a process and a log of its own
 	l := &Lab{}
 	if err := l.start(ctx, options); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the lab: %w", err), l.Stop())

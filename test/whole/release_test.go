@@ -26,7 +26,7 @@ func TestReleaseRollsThrough(t *testing.T) {
 		g.released(3)
 	})
 	g.Expect(g.get().Generation).To(Equal(spec+1), "only the user writes the spec")
-	g.bounded(g.record(1, v1alpha1.RolloutSucceeded))
+	g.boundedExactly(g.record(1, v1alpha1.RolloutSucceeded))
 	g.nothingLost(0)
 }
 
@@ -47,7 +47,7 @@ func TestReleaseOfAProcess(t *testing.T) {
 		g.release(version("v2"))
 		g.released(3)
 	})
-	g.bounded(g.record(2, v1alpha1.RolloutSucceeded))
+	g.boundedExactly(g.record(2, v1alpha1.RolloutSucceeded))
 	g.nothingLost(0)
 
 	missing := version("v3")
@@ -182,7 +182,7 @@ func TestRecreate(t *testing.T) {
 	g.rebalances(0, func() {
 		g.release(lab.Version{Name: "v2", StartDelayMillis: unhurried})
 		g.released(3)
-		g.bounded(g.record(1, v1alpha1.RolloutSucceeded))
+		g.boundedExactly(g.record(1, v1alpha1.RolloutSucceeded))
 		g.release(lab.Version{Name: "v3", Behaviour: "stalled"})
 		g.until("a rollback", func(cg *v1alpha1.ConsumerGroup) bool {
 			r := cg.Status.State.Rollout
@@ -244,6 +244,7 @@ func TestCanary(t *testing.T) {
 		})
 		g.released(3)
 	})
+	g.bounded(g.record(1, v1alpha1.RolloutSucceeded))
 	g.nothingLost(0)
 }
 
