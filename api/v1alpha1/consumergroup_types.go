@@ -165,8 +165,8 @@ type ScalingBehavior struct {
 // ScalingRules are about one direction.
 type ScalingRules struct {
 	// stabilizationWindowSeconds: growing follows the least need of this
-	// window, shrinking the greatest. Default: 0 for growing, 300 for
-	// shrinking.
+	// window, shrinking the greatest, when that was the same for half of it.
+	// Default: 0 for growing, 300 for shrinking.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=3600

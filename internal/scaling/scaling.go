@@ -39,7 +39,7 @@ type Input struct {
 	// after a restart of the operator: nothing is known of the time before.
 	History []Recommendation
 	// UpWindow: growing follows the least need of this long.
-	// DownWindow: shrinking follows the greatest.
+	// DownWindow: shrinking follows the greatest, when that falls no further.
 	UpWindow, DownWindow time.Duration
 }
 
@@ -59,7 +59,9 @@ type Decision struct {
 // Desired decides how many slots there shall be.
 //
 // There is no tolerance around the target and no limit to a step: each step
-// costs the group a rebalance, so it goes to the number that helps at once.
+// costs the group a rebalance, so it goes to the number that helps at once. For the same
+// reason it does not follow a lag that is being worked off down step by step: it shrinks when
+// the greatest need has been the same for half of its window.
 func Desired(in Input) Decision {
 	history := pruned(in.History, in.Now, max(in.UpWindow, in.DownWindow))
 	if unknown := whatIsUnknown(in); unknown != "" {
@@ -129,6 +131,11 @@ func decide(in Input, need int32, history []Recommendation) (int32, string) {
 			says, now, seconds(in.DownWindow), seconds(down.known))
 	case target < now:
 		greatest := limits.clamp(down.greatest)
+		lately := window(history, in.Now, in.DownWindow/2).greatest
+		if greatest < now && limits.clamp(lately) < greatest {
+			return now, fmt.Sprintf("%s; shrinking from %d waits until the need falls no further: at most %d in the last %d s, %d in the last %d s",
+				says, now, down.greatest, seconds(in.DownWindow), lately, seconds(in.DownWindow/2))
+		}
 		if greatest > target {
 			return min(now, greatest), fmt.Sprintf("%s; shrinking follows the greatest need of the last %d s: %d",
 				says, seconds(in.DownWindow), down.greatest)

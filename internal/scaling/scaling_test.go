@@ -184,6 +184,18 @@ func TestWindows(t *testing.T) {
 			down: 30 * time.Second, needs: []int32{9, 5, 2, 2, 2, 1}, current: 9, want: 2,
 			reason: "shrinking follows the greatest need of the last 30 s: 2",
 		},
+		"a need that falls is not followed step by step": {
+			down: 40 * time.Second, needs: []int32{9, 9, 7, 5, 3, 2, 2}, current: 9, want: 9,
+			reason: "shrinking from 9 waits until the need falls no further: at most 5 in the last 40 s, 2 in the last 20 s",
+		},
+		"one that has fallen is": {
+			down: 40 * time.Second, needs: []int32{9, 9, 7, 5, 3, 2, 2, 2, 2}, current: 9, want: 2,
+			reason: "lag 2000 needs 2 slots at 1000 each",
+		},
+		"what falls below the least number of slots is the same": {
+			down: 40 * time.Second, needs: []int32{9, 1, 1, 1, 0, 0}, current: 9, want: 1,
+			reason: "held at 1: minReplicas",
+		},
 		"a dip does not shrink": {
 			down: 30 * time.Second, needs: []int32{9, 9, 9, 9, 1}, current: 9, want: 9,
 			reason: "shrinking follows the greatest need of the last 30 s: 9",
@@ -236,6 +248,23 @@ func TestFlappingLagStaysAtTheTop(t *testing.T) {
 	in.Current, in.DownWindow = 1, 30*time.Second
 	got := play(in, 0, 8000, 100, 8000, 100, 8000, 100, 8000, 100, 100, 100, 100)
 	want := []int32{1, 8, 8, 8, 8, 8, 8, 8, 8, 8, 1, 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// A lag that is worked off costs one rebalance, and not one for each slot that is needed less.
+func TestLagThatIsWorkedOffShrinksInOneStep(t *testing.T) {
+	in := known(0)
+	in.Current, in.DownWindow = 8, 60*time.Second
+	got := play(in, 8000, 8000, 7000, 6000, 5000, 4000, 3000, 2000, 1000, 900, 700, 500, 400, 300, 300, 300)
+	want := []int32{8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 1, 1, 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	// One that takes its time is followed: each number lasts.
+	got = play(in, 8000, 8000, 8000, 8000, 8000, 8000, 5000, 5000, 5000, 5000, 5000, 5000, 5000, 2000, 2000, 2000, 2000, 2000, 2000, 2000)
+	want = []int32{8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 5, 5, 5, 5, 5, 5, 5, 2, 2}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
