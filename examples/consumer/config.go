@@ -52,7 +52,8 @@ type config struct {
 	commitInterval time.Duration
 	version        string
 	startDelay     time.Duration
-	healthPort     int // 0 for none
+	startFile      string // "" for none
+	healthPort     int    // 0 for none
 	behaviour      string
 	logRecords     bool
 }
@@ -83,6 +84,7 @@ func parseConfig(get func(string) string) (config, error) {
 		commitInterval: env.milliseconds("COMMIT_INTERVAL_MS", time.Second),
 		version:        get("VERSION"),
 		startDelay:     env.milliseconds("START_DELAY_MS", 0),
+		startFile:      get("START_FILE"),
 		healthPort:     int(env.number("HEALTH_PORT", 0)),
 		behaviour:      get("BEHAVIOUR"),
 		logRecords:     get("LOG_RECORDS") == "1",

@@ -32,12 +32,12 @@ func TestConfig(t *testing.T) {
 			map[string]string{
 				"KAFKA_GROUP_INSTANCE_ID": "g-0001", "KAFKA_SESSION_TIMEOUT_MS": "60000", "KAFKA_HEARTBEAT_INTERVAL_MS": "1000",
 				"RATE": "2.5", "COMMIT_INTERVAL_MS": "250", "VERSION": "v2", "START_DELAY_MS": "1500", "HEALTH_PORT": "8080",
-				"BEHAVIOUR": "stalled", "LOG_RECORDS": "1",
+				"BEHAVIOUR": "stalled", "LOG_RECORDS": "1", "START_FILE": "/tmp/go",
 			},
 			func(c *config) {
 				c.instanceID, c.session, c.heartbeat = "g-0001", time.Minute, time.Second
 				c.rate, c.commitInterval, c.version, c.startDelay = 2.5, 250*time.Millisecond, "v2", 1500*time.Millisecond
-				c.healthPort, c.behaviour, c.logRecords = 8080, behaveStalled, true
+				c.healthPort, c.behaviour, c.logRecords, c.startFile = 8080, behaveStalled, true, "/tmp/go"
 			},
 		},
 		"several consumers": {

@@ -18,6 +18,7 @@
 //	COMMIT_INTERVAL_MS  how often to commit; 1000 unless set
 //	VERSION             any text; goes into every line
 //	START_DELAY_MS      how long to wait before joining
+//	START_FILE          a file to wait for, then: who waits for the same one joins with the others
 //	HEALTH_PORT         GET /healthz, and /ready: whether it is a member
 //	BEHAVIOUR           slow, stalled, crash, never-joins, hungry, ignores-sigterm or own-assignor
 //	LOG_RECORDS         1: a line for each record
@@ -98,7 +99,7 @@ func consume(ctx context.Context, c config, out *journal.Writer) error {
 		<-ctx.Done()
 		return nil
 	}
-	if !pause(ctx, c.startDelay) {
+	if !pause(ctx, c.startDelay) || !appears(ctx, c.startFile) {
 		return nil
 	}
 	var all members
@@ -122,6 +123,19 @@ func eat(ctx context.Context) {
 		eaten = append(eaten, bytes.Repeat([]byte{1}, 1<<20))
 	}
 	runtime.KeepAlive(eaten)
+}
+
+// appears waits for a file, if there is one to wait for, and says whether it came before the end.
+func appears(ctx context.Context, file string) bool {
+	for file != "" {
+		if _, err := os.Stat(file); err == nil {
+			break
+		}
+		if !pause(ctx, 5*time.Millisecond) {
+			return false
+		}
+	}
+	return true
 }
 
 // pause waits, and says whether nothing ended it before its time.

@@ -43,6 +43,8 @@ type Version struct {
 	Consumers int
 	// StartDelayMillis is how long the program takes before it joins.
 	StartDelayMillis int
+	// StartFile is what it waits for then, so that several join at the same moment; "": nothing.
+	StartFile string
 	// GraceSeconds is the pod's terminationGracePeriodSeconds; 0: 30.
 	GraceSeconds int
 }
@@ -53,7 +55,7 @@ func (v Version) Template(topic string) map[string]any {
 	env := []any{
 		variable("TOPICS", cmp.Or(v.Topics, topic)), variable("VERSION", v.Name), variable("RATE", strconv.Itoa(v.Rate)),
 		variable("BEHAVIOUR", v.Behaviour), variable("HEALTH_PORT", "8080"),
-		variable("START_DELAY_MS", strconv.Itoa(v.StartDelayMillis)),
+		variable("START_DELAY_MS", strconv.Itoa(v.StartDelayMillis)), variable("START_FILE", v.StartFile),
 	}
 	if v.Records {
 		env = append(env, variable("LOG_RECORDS", "1"))

@@ -3,8 +3,6 @@ package measure
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"text/tabwriter"
 	"time"
 
@@ -28,26 +26,15 @@ type Handover struct {
 // Handovers finds those from one version to another in the logs that match a
 // pattern (filepath.Glob). Members without an instance id have none.
 func Handovers(pattern, from, to string) ([]Handover, error) {
-	files, err := filepath.Glob(pattern)
-	if err != nil {
-		return nil, fmt.Errorf("find logs: %w", err)
-	}
 	byInstance := map[string]*moments{}
-	for _, path := range files {
-		file, err := os.Open(path)
-		if err != nil {
-			return nil, fmt.Errorf("read log: %w", err)
+	err := Entries(pattern, func(_ string, e journal.Entry) {
+		if byInstance[e.Instance] == nil {
+			byInstance[e.Instance] = &moments{}
 		}
-		err = lines(file, func(e journal.Entry) {
-			if byInstance[e.Instance] == nil {
-				byInstance[e.Instance] = &moments{}
-			}
-			byInstance[e.Instance].note(e, from, to)
-		})
-		file.Close()
-		if err != nil {
-			return nil, fmt.Errorf("read log %s: %w", path, err)
-		}
+		byInstance[e.Instance].note(e, from, to)
+	})
+	if err != nil {
+		return nil, err
 	}
 	delete(byInstance, "")
 	var all []Handover

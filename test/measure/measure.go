@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,38 +29,41 @@ type Record struct {
 	Owner string
 }
 
-// Records reads all records from the logs that match a pattern (filepath.Glob).
-// Lines that are not the consumer's are passed over, and so is a last line that
-// is not complete yet.
+// Records reads all records from the logs that match a pattern, as Entries does.
 func Records(pattern string) ([]Record, error) {
+	var records []Record
+	assignments := map[string]int{}
+	err := Entries(pattern, func(path string, e journal.Entry) {
+		switch e.Event {
+		case journal.Assigned:
+			assignments[path]++
+		case journal.Record:
+			owner := fmt.Sprintf("%s#%d", path, assignments[path])
+			records = append(records, Record{e.Topic, e.Partition, e.First, time.UnixMilli(e.FirstMS), owner})
+		}
+	})
+	return records, err
+}
+
+// Entries reads all that consumers wrote to the logs that match a pattern (filepath.Glob),
+// one log after another. Lines that are not the consumer's are passed over, and so is a last
+// line that is not complete yet.
+func Entries(pattern string, each func(path string, e journal.Entry)) error {
 	files, err := filepath.Glob(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("find logs: %w", err)
+		return fmt.Errorf("find logs: %w", err)
 	}
-	var records []Record
 	for _, path := range files {
 		file, err := os.Open(path)
 		if err != nil {
-			return nil, fmt.Errorf("read log: %w", err)
+			return fmt.Errorf("read log: %w", err)
 		}
-		assignments, owner := 0, path+"#0"
-		err = lines(file, func(e journal.Entry) {
-			switch e.Event {
-			case journal.Assigned:
-				assignments++
-				owner = fmt.Sprintf("%s#%d", path, assignments)
-			case journal.Record:
-				records = append(records, Record{e.Topic, e.Partition, e.First, time.UnixMilli(e.FirstMS), owner})
-			}
-		})
-		if err != nil {
-			return nil, fmt.Errorf("read log %s: %w", path, err)
-		}
-		if err := file.Close(); err != nil {
-			return nil, fmt.Errorf("close log %s: %w", path, err)
+		err = lines(file, func(e journal.Entry) { each(path, e) })
+		if err = errors.Join(err, file.Close()); err != nil {
+			return fmt.Errorf("read log %s: %w", path, err)
 		}
 	}
-	return records, nil
+	return nil
 }
 
 // lines reads the consumer's own lines of a log.

@@ -124,12 +124,13 @@ func TestBadBlueGreen(t *testing.T) {
 	})
 }
 
-// TestOverlap: a program that takes five seconds to start joins beside the one before: two
+// TestOverlap: a program that takes its time to start joins beside the one before: two
 // rebalances for all slots, each of which has its partitions again under its other id, and
-// back to the plain ids with the next release.
+// back to the plain ids with the next release. No holder stops before.
 func TestOverlap(t *testing.T) {
 	t.Parallel()
-	version := func(name string) lab.Version { return lab.Version{Name: name, Records: true, StartDelayMillis: 5000} }
+	line := startLine(t)
+	version := func(name string) lab.Version { return lab.Version{Name: name, Records: true, StartFile: line.file} }
 	g := start(t, "overlap", 3, func(cg *v1alpha1.ConsumerGroup) {
 		cg.Spec.Template = version("v1").Raw("overlap")
 		cg.Spec.Rollout.Strategy, cg.Spec.Rollout.Handover = v1alpha1.StrategyBlueGreen, v1alpha1.HandoverOverlap
@@ -145,7 +146,9 @@ func TestOverlap(t *testing.T) {
 	before := owned("")
 	for i, suffix := range []string{"-b", ""} {
 		g.rebalances(2, func() {
+			line.hold(g)
 			g.release(version(fmt.Sprintf("v%d", i+2)))
+			line.let(g, 3)
 			g.released(3)
 		})
 		g.Eventually(func() []string { return owned(suffix) }).Should(Equal(before), "the partitions of each slot")

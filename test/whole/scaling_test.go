@@ -14,8 +14,9 @@ import (
 // one rebalance, and back in one.
 func TestScalingInOneStep(t *testing.T) {
 	t.Parallel()
+	line := startLine(t)
 	g := start(t, "scaling", 2, func(cg *v1alpha1.ConsumerGroup) {
-		cg.Spec.Template = lab.Version{Name: "v1", Rate: 100, Records: true}.Raw("scaling")
+		cg.Spec.Template = lab.Version{Name: "v1", Rate: 100, Records: true, StartFile: line.file}.Raw("scaling")
 		cg.Spec.Scaling = &v1alpha1.Scaling{
 			MinReplicas: ptr.To[int32](2), MaxReplicas: 2,
 			Targets: v1alpha1.ScalingTargets{LagPerReplica: 100},
@@ -32,7 +33,9 @@ func TestScalingInOneStep(t *testing.T) {
 	})
 	g.Eventually(g.behind).Should(BeNumerically(">=", 100*partitions))
 	g.rebalances(1, func() {
+		line.hold(g)
 		g.change(func(cg *v1alpha1.ConsumerGroup) { cg.Spec.Scaling.MaxReplicas = 20 })
+		line.let(g, partitions-2)
 		g.until("all that can own a partition", func(cg *v1alpha1.ConsumerGroup) bool {
 			return cg.Status.DesiredReplicas == partitions && cg.Status.ReadyReplicas == partitions
 		})

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -205,6 +206,16 @@ func (g group) rebalances(want int, during func()) {
 	before := world.Broker.Rebalances(g.name)
 	during()
 	if world.Broker.Kind != broker.Kfake && before != broker.UnknownRebalances {
-		g.Expect(world.Broker.Rebalances(g.name)-before).To(Equal(want), "rebalances")
+		g.Expect(world.Broker.Rebalances(g.name)-before).To(Equal(want), func() string { return "rebalances; the broker says:\n" + g.brokersWords() })
 	}
+}
+
+// brokersWords is what the broker logged of the group.
+func (g group) brokersWords() string {
+	log, err := os.ReadFile(world.Broker.GroupLog())
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(string(log), "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(line string) bool { return !strings.Contains(line, " group "+g.name+" ") }), "\n")
 }
