@@ -126,7 +126,7 @@ func TestBadBlueGreen(t *testing.T) {
 
 // TestOverlap: a program that takes its time to start joins beside the one before: two
 // rebalances for all slots, each of which has its partitions again under its other id, and
-// back to the plain ids with the next release. No holder stops before.
+// back to the plain ids with the next release.
 func TestOverlap(t *testing.T) {
 	t.Parallel()
 	line := startLine(t)
