@@ -19,6 +19,16 @@ import (
 // between two commits, at most: what a kill repeats.
 const commitsEvery = 2 * rate
 
+// repeatsOneCommit lets a case kill one pod's consumer. It waits until the records are committed
+// that were there before the group: the first second of a consumer has all of them.
+func (g *group) repeatsOneCommit(ctx SpecContext) {
+	GinkgoHelper()
+	g.until(ctx, "commits of all partitions", func(cg *v1alpha1.ConsumerGroup) bool {
+		return cg.Status.Lag != nil && cg.Status.Lag.Max <= rate
+	})
+	g.twice = commitsEvery
+}
+
 var _ = Describe("A release", func() {
 	It("of an image that is not on the nodes leaves the old pods consuming, and can be mended", func(ctx SpecContext) {
 		g := start(ctx, 3)
@@ -56,7 +66,7 @@ var _ = Describe("A consumer", func() {
 	It("whose pod is deleted by force is replaced when its process has gone", func(ctx SpecContext) {
 		g := start(ctx, 3)
 		before, pod := g.rebalances(), g.holder(ctx, 1)
-		g.twice = commitsEvery
+		g.repeatsOneCommit(ctx)
 		Expect(stage.Client.Delete(ctx, &pod, ctrlclient.GracePeriodSeconds(0))).To(Succeed())
 		g.heldByAnother(ctx, 1, pod)
 		g.running(ctx, 3)
@@ -74,7 +84,7 @@ var _ = Describe("A consumer", func() {
 			}}.Raw()
 		})
 		before, pod := g.rebalances(), g.holder(ctx, 1)
-		g.twice = commitsEvery
+		g.repeatsOneCommit(ctx)
 		_, err := stage.OnNode(ctx, pod.Spec.NodeName, "dd", "if=/dev/zero", "bs=1M", "count=2",
 			"of=/var/lib/kubelet/pods/"+string(pod.UID)+"/volumes/kubernetes.io~empty-dir/scratch/too-much")
 		Expect(err).NotTo(HaveOccurred())
@@ -89,7 +99,7 @@ var _ = Describe("A consumer", func() {
 	It("whose process is killed is started again, and nobody else notices", func(ctx SpecContext) {
 		g := start(ctx, 3)
 		before, pod := g.rebalances(), g.holder(ctx, 2)
-		g.twice = commitsEvery
+		g.repeatsOneCommit(ctx)
 		killProcess(ctx, pod)
 		g.until(ctx, "a restart", func(*v1alpha1.ConsumerGroup) bool {
 			for _, now := range g.pods(ctx) {
