@@ -126,9 +126,10 @@ func eat(ctx context.Context) {
 }
 
 // appears waits for a file, if there is one to wait for, and says whether it came before the end.
+// One that cannot be looked for is not waited for.
 func appears(ctx context.Context, file string) bool {
 	for file != "" {
-		if _, err := os.Stat(file); err == nil {
+		if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
 			break
 		}
 		if !pause(ctx, 5*time.Millisecond) {

@@ -60,7 +60,7 @@ var _ = Describe("A release by Overlap", func() {
 		g.release(ctx, slow)
 		g.released(ctx, 3)
 		// Two, and another if a heartbeat of the others comes between the successors' joining.
-		Expect(g.rebalances()-rebalances).To(BeNumerically("<=", 3), "rebalances")
+		Expect(g.rebalances()-rebalances).To(Or(Equal(2), Equal(3)), "rebalances")
 	}, SpecTimeout(6*time.Minute))
 })
 
